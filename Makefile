@@ -1,0 +1,129 @@
+# Every target does its own set-up: a fresh checkout and `make demo` is all it takes.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check
+SETUP := setup.cfg constraints.txt pyproject.toml
+PYTEST_ARGS ?=
+BENCH ?= latency features
+
+# The lightest environments a device may have, where the tests check what the runtime needs.
+BASE_PY := .venv-base/bin/python
+ONNX_PY := .venv-onnx/bin/python
+TFLITE_PY := .venv-tflite/bin/python
+# tflite-runtime is built against numpy 1 and published for CPython 3.9 to 3.11.
+TFLITE_PINS := tflite-runtime==2.14.0 numpy==1.26.4
+TEST_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins espeak-ng
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help demo test cov lint types bench clean distclean test-environments debian-packages
+
+help:  ## show this list
+	@echo "ser-edge: make TARGET [PYTHON=python3.12]"
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' Makefile | expand -t 14
+
+demo: $(VENV)/.stamp-base  ## listen to the bundled recording: no microphone, no TensorFlow
+	$(VENV)/bin/ser-edge listen --source examples/demo.wav --realtime
+
+test: $(VENV)/.stamp-dev test-environments debian-packages  ## run all tests (PYTEST_ARGS="-k mel")
+	$(call with_environments,$(PY) -m pytest $(PYTEST_ARGS))
+
+cov: $(VENV)/.stamp-dev test-environments debian-packages  ## run all tests and report the lines not reached
+	$(call with_environments,$(PY) -m pytest --cov=edge_runtime --cov=train --cov=convert \
+		--cov=benchmarks --cov-report=term-missing:skip-covered --cov-report=html $(PYTEST_ARGS))
+
+lint: $(VENV)/.stamp-dev  ## check the style
+	$(PY) -m ruff check .
+
+types: $(VENV)/.stamp-dev  ## check the types
+	$(PY) -m mypy
+
+bench: $(VENV)/.stamp-dev  ## measure this machine (BENCH="latency peers")
+	@for part in $(BENCH); do echo "== ser-bench $$part"; $(VENV)/bin/ser-bench $$part; done
+
+clean:  ## remove build outputs and caches; keeps environments, models and corpora
+	rm -rf build dist *.egg-info htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
+
+distclean: clean  ## remove the environments as well
+	rm -rf .venv .venv-base .venv-onnx .venv-tflite
+
+# --- the environments ---------------------------------------------------------------------------
+
+# $(call new_venv,FOLDER,PYTHON): a virtual environment, or one line that says what is missing.
+define new_venv
+$(2) -m venv $(1) >$(1).log 2>&1 || { \
+	grep -q ensurepip $(1).log \
+		&& echo "make: this Python cannot make environments; run: sudo apt-get install python3-venv" >&2 \
+		|| cat $(1).log >&2; \
+	rm -rf $(1) $(1).log; exit 1; }; \
+rm -f $(1).log
+endef
+
+# $(call with_environments,COMMAND): tells the tests where the light environments are.
+define with_environments
+@if [ -x $(BASE_PY) ]; then export SER_EDGE_BASE_PYTHON="$(CURDIR)/$(BASE_PY)"; fi; \
+if [ -x $(ONNX_PY) ]; then export SER_EDGE_ONNX_PYTHON="$(CURDIR)/$(ONNX_PY)"; fi; \
+if [ -x $(TFLITE_PY) ]; then export SER_EDGE_TFLITE_PYTHON="$(CURDIR)/$(TFLITE_PY)"; fi; \
+$(1)
+endef
+
+$(VENV)/bin/pip:
+	@command -v $(PYTHON) >/dev/null \
+		|| { echo "make: no $(PYTHON) here; install Python 3.9 or later, or say PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' \
+		|| { echo "make: $(PYTHON) is $$($(PYTHON) -V 2>&1); ser-edge needs Python 3.9 or later (PYTHON=python3.11)" >&2; exit 1; }
+	@$(call new_venv,$(VENV),$(PYTHON))
+
+$(VENV)/.stamp-base: $(SETUP) | $(VENV)/bin/pip
+	$(PIP) install -q -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.stamp-dev: $(SETUP) | $(VENV)/bin/pip
+	@$(PY) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' \
+		|| { echo "make: the desktop side (TensorFlow) needs Python 3.10 to 3.13 and $(VENV) has $$($(PY) -V); run: make distclean, then again with PYTHON=python3.11" >&2; exit 1; }
+	@echo "Installing the development environment: about 2.5 GB on disk, the first time only."
+	$(PIP) install -q -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.stamp-base
+
+test-environments: .venv-base/.stamp .venv-onnx/.stamp .venv-tflite/.stamp
+
+.venv-base/.stamp: $(SETUP) | $(VENV)/bin/pip
+	@[ -x .venv-base/bin/pip ] || { $(call new_venv,.venv-base,$(PY)); }
+	$(BASE_PY) -m pip install -q --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv-onnx/.stamp: $(SETUP) | $(VENV)/bin/pip
+	@[ -x .venv-onnx/bin/pip ] || { $(call new_venv,.venv-onnx,$(PY)); }
+	$(ONNX_PY) -m pip install -q --disable-pip-version-check -c constraints.txt numpy onnxruntime
+	$(ONNX_PY) -m pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+# The first Python of 3.11, 3.10, 3.9 that runs: this one, one on the PATH, or one of pyenv's.
+.venv-tflite/.stamp: setup.cfg pyproject.toml Makefile | $(VENV)/bin/pip
+	@found=; \
+	for python in $(PY) python3.11 python3.10 python3.9 \
+			"$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.{11,10,9}.*/bin/python; do \
+		if "$$python" -c 'import sys, venv; sys.exit(not (sys.platform == "linux" and (3, 9) <= sys.version_info < (3, 12)))' 2>/dev/null; then \
+			found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "make: no Python 3.9 to 3.11 on Linux here, so the tests with tflite-runtime will be skipped" >&2; \
+	else \
+		[ -x .venv-tflite/bin/pip ] || { $(call new_venv,.venv-tflite,"$$found"); }; \
+		$(TFLITE_PY) -m pip install -q --disable-pip-version-check $(TFLITE_PINS); \
+		$(TFLITE_PY) -m pip install -q --disable-pip-version-check --no-deps -e .; \
+		touch $@; \
+	fi
+
+debian-packages:
+	@command -v dpkg-query >/dev/null || exit 0; missing=; \
+	for package in $(TEST_PACKAGES); do \
+		dpkg-query -W -f '$${db:Status-Abbrev}' $$package 2>/dev/null | grep -q '^ii' || missing="$$missing $$package"; \
+	done; \
+	[ -z "$$missing" ] || printf '%s\n' \
+		"Not installed:$$missing. The tests that need them will be skipped; to run them too:" \
+		"    sudo apt-get install -y$$missing" >&2

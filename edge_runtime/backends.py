@@ -1,0 +1,296 @@
+"""One small interface over the interpreters that can run a model.
+
+Each back end takes one window of standardised float32 features and gives the model's outputs as
+float32: it quantises the input and dequantises the outputs from the tensors' own parameters.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import SerEdgeError
+
+# In order of preference for each kind of file: name on the command line -> package on PyPI.
+BACKENDS = {
+    ".tflite": {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"},
+    ".onnx": {"onnxruntime": "onnxruntime"},
+}
+BACKEND_NAMES = tuple(name for packages in BACKENDS.values() for name in packages)
+INTERPRETER_MODULES = {
+    "litert": "ai_edge_litert.interpreter",
+    "tflite-runtime": "tflite_runtime.interpreter",
+}
+
+
+class Backend(Protocol):
+    """What the classifier needs of an interpreter."""
+
+    name: str
+    version: str
+    input_shape: tuple[int, ...]
+    output_sizes: tuple[int, ...]
+
+    def run(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Run the model on one window.
+
+        Parameters
+        ----------
+        features : ndarray of float32, shape `input_shape`
+            Standardised features of one window.
+
+        Returns
+        -------
+        list of ndarray of float32, each 1-D
+            The outputs in the model's order, the scores first.
+        """
+        ...
+
+
+def quantise(
+    values: NDArray[np.float32], scale: float, zero_point: int, dtype: Any
+) -> NDArray[Any]:
+    """Quantise real values to an integer type: round, shift, clip.
+
+    Parameters
+    ----------
+    values : ndarray of float32
+        Real values.
+    scale : float
+        Real value of one step, > 0.
+    zero_point : int
+        The integer that stands for zero.
+    dtype : numpy integer type
+        What to return; values beyond its range saturate.
+
+    Returns
+    -------
+    ndarray of `dtype`, of the shape of `values`
+        ``clip(round(values / scale) + zero_point)``.
+
+    References
+    ----------
+    .. [1] B. Jacob et al., "Quantization and training of neural networks for efficient
+       integer-arithmetic-only inference", CVPR 2018, eq. 1.
+
+    Examples
+    --------
+    >>> quantise(np.array([0.0, 0.26, 99.0], np.float32), 0.5, 3, np.int8).tolist()
+    [3, 4, 127]
+    """
+    limits = np.iinfo(dtype)
+    steps = np.rint(np.asarray(values, dtype=np.float32) / np.float32(scale)) + zero_point
+    result: NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(dtype)
+    return result
+
+
+def dequantise(values: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float32]:
+    """Turn quantised values back into real ones: ``(values - zero_point) * scale``.
+
+    Examples
+    --------
+    >>> dequantise(np.array([3, 4], np.int8), 0.5, 3).tolist()
+    [0.0, 0.5]
+    """
+    shifted = values.astype(np.float32) - np.float32(zero_point)
+    return np.asarray(shifted * np.float32(scale), dtype=np.float32)
+
+
+def load_backend(path: str | Path, backend: str = "auto", threads: int = 1) -> Backend:
+    """Load a model file into an interpreter.
+
+    Parameters
+    ----------
+    path : path-like
+        A .tflite or .onnx file.
+    backend : {"auto", "litert", "tflite-runtime", "onnxruntime"}
+        "auto" takes the first that is installed.
+    threads : int
+        Number of threads the interpreter may use, >= 1.
+
+    Returns
+    -------
+    Backend
+        Ready to run.
+
+    Raises
+    ------
+    SerEdgeError
+        When no fitting interpreter is installed, or the one chosen cannot run the file; the
+        message names the package to install.
+    """
+    path = Path(path)
+    if threads < 1:
+        raise SerEdgeError(f"threads must be at least 1, not {threads}")
+    packages = BACKENDS.get(path.suffix)
+    if packages is None:
+        raise SerEdgeError(f"{path}: a model file ends in .tflite or .onnx")
+    name = _choose(path, packages) if backend == "auto" else backend
+    if name not in packages:
+        raise SerEdgeError(
+            f"{path}: the back end {name!r} cannot run {path.suffix} files; "
+            f"use --backend {' or '.join(packages)}"
+        )
+    if path.suffix == ".onnx":
+        return OnnxBackend(path, threads)
+    return TfliteBackend(path, name, threads)
+
+
+def _choose(path: Path, packages: dict[str, str]) -> str:
+    for name, package in packages.items():
+        if _installed_version(package):
+            return name
+    wanted = " or ".join(packages.values())
+    raise SerEdgeError(f"{path}: no interpreter for it is installed; pip install {wanted}")
+
+
+def _installed_version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _import(module: str, package: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        reason = "is not installed" if not _installed_version(package) else f"fails ({error})"
+        raise SerEdgeError(f"the back end {package} {reason}: pip install {package}") from error
+
+
+class TfliteBackend:
+    """Runs a .tflite file in ai-edge-litert or tflite-runtime.
+
+    Parameters
+    ----------
+    path : Path
+        The model file.
+    name : {"litert", "tflite-runtime"}
+        Which interpreter.
+    threads : int
+        Number of threads.
+    """
+
+    def __init__(self, path: Path, name: str, threads: int) -> None:
+        package = BACKENDS[".tflite"][name]
+        module = _import(INTERPRETER_MODULES[name], package)
+        self.name = name
+        self.version = _installed_version(package)
+        try:
+            # From memory, so that replacing the file later cannot change a loaded model.
+            self._interpreter = module.Interpreter(
+                model_content=path.read_bytes(), num_threads=threads
+            )
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError, OSError) as error:
+            raise _load_error(path, package, self.version, str(error)) from error
+        self._input = self._interpreter.get_input_details()[0]
+        self._outputs = self._interpreter.get_output_details()
+        self.input_shape = tuple(int(n) for n in self._input["shape"][1:])
+        self.output_sizes = tuple(int(np.prod(o["shape"][1:])) for o in self._outputs)
+
+    def run(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Run the model on one window; see `Backend.run`."""
+        tensor = _to_tensor(features[None], self._input)
+        self._interpreter.set_tensor(self._input["index"], tensor)
+        self._interpreter.invoke()
+        return [self._output(details) for details in self._outputs]
+
+    def _output(self, details: dict[str, Any]) -> NDArray[np.float32]:
+        values = self._interpreter.get_tensor(details["index"])[0].ravel()
+        scale, zero_point = details["quantization"]
+        if np.issubdtype(values.dtype, np.integer):
+            return dequantise(values, scale, zero_point)
+        return np.asarray(values, dtype=np.float32)
+
+
+def _to_tensor(values: NDArray[np.float32], details: dict[str, Any]) -> NDArray[Any]:
+    dtype = details["dtype"]
+    if np.issubdtype(dtype, np.integer):
+        scale, zero_point = details["quantization"]
+        return quantise(values, scale, zero_point, dtype)
+    return values.astype(dtype, copy=False)
+
+
+def _load_error(path: Path, package: str, package_version: str, message: str) -> SerEdgeError:
+    """One line for an interpreter's refusal, which may span many."""
+    op = re.search(r"builtin opcode '(\w+)' version '(\d+)'", message)
+    if op:
+        upgrade = "ai-edge-litert" if package == "tflite-runtime" else f"--upgrade {package}"
+        return SerEdgeError(
+            f"{path}: {package} {package_version} is too old for its operator {op[1]} version "
+            f"{op[2]}; pip install {upgrade}, or convert the model again with ser-convert"
+        )
+    first_line = message.strip().splitlines()[0] if message.strip() else "no reason given"
+    return SerEdgeError(f"{path}: {package} {package_version} cannot load it ({first_line})")
+
+
+def onnx_session(path: Path, threads: int) -> Any:
+    """Open an ONNX Runtime session.
+
+    Parameters
+    ----------
+    path : Path
+        The .onnx file.
+    threads : int
+        Number of threads within an operator.
+
+    Returns
+    -------
+    onnxruntime.InferenceSession
+        The session.
+
+    Raises
+    ------
+    SerEdgeError
+        When ONNX Runtime is missing or refuses the file.
+    """
+    onnxruntime = _import("onnxruntime", "onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+    # ONNX Runtime's exceptions share no base class below Exception.
+    except Exception as error:
+        raise _load_error(
+            path, "onnxruntime", _installed_version("onnxruntime"), str(error)
+        ) from error
+
+
+class OnnxBackend:
+    """Runs an .onnx file in ONNX Runtime.
+
+    Parameters
+    ----------
+    path : Path
+        The model file.
+    threads : int
+        Number of threads.
+    """
+
+    name = "onnxruntime"
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self.version = _installed_version("onnxruntime")
+        self._session = onnx_session(path, threads)
+        model_input = self._session.get_inputs()[0]
+        self._input_name = model_input.name
+        self.input_shape = tuple(model_input.shape[1:])
+        outputs = self._session.get_outputs()
+        self.output_sizes = tuple(int(np.prod(output.shape[1:])) for output in outputs)
+
+    def run(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Run the model on one window; see `Backend.run`."""
+        outputs = self._session.run(None, {self._input_name: features[None]})
+        return [np.asarray(output[0], dtype=np.float32).ravel() for output in outputs]

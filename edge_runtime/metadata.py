@@ -1,0 +1,298 @@
+"""What a model file says about itself: written into it, read back and checked.
+
+A model is one file. In .tflite the metadata is ``ser_edge.json`` and ``labels.txt``, appended as
+a zip archive the way the TFLite Metadata convention packs associated files [1]_; interpreters
+ignore what follows the flatbuffer. In .onnx it is the ``metadata_props`` entry ``ser_edge.json``.
+
+.. [1] TensorFlow Lite Metadata, "Pack the associated files",
+   https://www.tensorflow.org/lite/models/convert/metadata
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import zipfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import SerEdgeError
+from edge_runtime.features import FeatureConfig
+
+LABELS = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
+FORMAT_VERSION = 1
+ENTRY = "ser_edge.json"
+LABELS_ENTRY = "labels.txt"
+MAX_METADATA_BYTES = 1 << 20
+# A zip entry without a date of its own, so that equal models are equal files.
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """Everything that the runtime must know to use a model.
+
+    Parameters
+    ----------
+    name : str
+        Short name of the model.
+    labels : tuple of str
+        The classes, in the order of the scores.
+    features : FeatureConfig
+        The complete feature definition.
+    window_frames : int
+        Number of frames, T, in the window that the model reads.
+    hop_seconds : float
+        Time between two decisions on a stream, in seconds.
+    feature_mean, feature_scale : tuple of float, length D
+        Every feature is standardised as ``(x - mean) / scale``; fitted on training speakers.
+    outputs : tuple of str
+        Names of the model's outputs in order: "scores", then optionally "embedding".
+    temperature : float
+        Divides the logarithm of the scores before they are normalised again, > 0.
+    rejection_threshold : float
+        A decision whose score is below it is "unsure"; 0 to 1.
+    provenance : dict
+        Corpora, protocol, figures, licence and the like, as JSON.
+    least_runtime : dict of str to str
+        For each interpreter package the least version that loads the file.
+
+    Raises
+    ------
+    SerEdgeError
+        When a value is out of range, naming it.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    features: FeatureConfig
+    window_frames: int
+    hop_seconds: float
+    feature_mean: tuple[float, ...]
+    feature_scale: tuple[float, ...]
+    outputs: tuple[str, ...] = ("scores",)
+    temperature: float = 1.0
+    rejection_threshold: float = 0.0
+    provenance: dict[str, Any] = field(default_factory=dict)
+    least_runtime: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        width = self.features.feature_dim
+        _require(bool(self.name), "name must not be empty")
+        _require(len(self.labels) >= 2, "labels must be at least two")
+        _require(len(set(self.labels)) == len(self.labels), "labels must differ")
+        _require(1 <= self.window_frames <= 100_000, "window_frames must be 1 to 100000")
+        _require(0.0 < self.hop_seconds <= 3600.0, "hop_seconds must be above 0, at most 3600")
+        _require(len(self.feature_mean) == width, f"feature_mean must hold {width} values")
+        _require(len(self.feature_scale) == width, f"feature_scale must hold {width} values")
+        _require(_all_finite(self.feature_mean), "feature_mean must be finite")
+        _require(
+            _all_finite(self.feature_scale) and min(self.feature_scale) > 0.0,
+            "feature_scale must be finite and above 0",
+        )
+        _require(self.outputs[:1] == ("scores",), "the first output must be scores")
+        _require(0.0 < self.temperature < math.inf, "temperature must be above 0")
+        _require(0.0 <= self.rejection_threshold <= 1.0, "rejection_threshold must be 0 to 1")
+
+    @property
+    def window_seconds(self) -> float:
+        """Length of the window in seconds."""
+        return self.features.samples_for(self.window_frames) / self.features.sample_rate
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one model input without the batch axis: (T, D), or (D,) when pooled."""
+        if self.features.pool == "mean":
+            return (self.features.feature_dim,)
+        return (self.window_frames, self.features.feature_dim)
+
+    def standardise(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Standardise features, (..., D), as the model expects them."""
+        mean = np.asarray(self.feature_mean, dtype=np.float32)
+        scale = np.asarray(self.feature_scale, dtype=np.float32)
+        return np.asarray((features - mean) / scale, dtype=np.float32)
+
+    def to_json(self) -> str:
+        """Serialise with the format version in front."""
+        fields = {"format": FORMAT_VERSION, **asdict(self), "features": self.features.to_dict()}
+        return json.dumps(fields, indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelMetadata:
+        """Parse and check what `to_json` wrote.
+
+        Raises
+        ------
+        SerEdgeError
+            When the text is no JSON, newer than this runtime understands, or does not fit.
+        """
+        try:
+            fields = json.loads(text)
+        except ValueError as error:
+            raise SerEdgeError(f"metadata: not JSON ({error})") from error
+        _require(isinstance(fields, dict), "not a JSON object")
+        version = fields.pop("format", None)
+        _require(isinstance(version, int), "no format version")
+        if version > FORMAT_VERSION:
+            raise SerEdgeError(
+                f"metadata: format {version} is newer than this ser-edge understands "
+                f"({FORMAT_VERSION}); upgrade with: pip install --upgrade ser-edge"
+            )
+        try:
+            for name in ("labels", "feature_mean", "feature_scale", "outputs"):
+                if name in fields:
+                    fields[name] = tuple(fields[name])
+            fields["features"] = FeatureConfig.from_dict(fields["features"])
+            return cls(**fields)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise SerEdgeError(f"metadata: a field is missing or misplaced ({error})") from error
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise SerEdgeError(f"metadata: {message}")
+
+
+def _all_finite(values: tuple[float, ...]) -> bool:
+    return all(isinstance(value, (int, float)) and math.isfinite(value) for value in values)
+
+
+def model_hash(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a model file, in hexadecimal."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def read_metadata(path: str | os.PathLike[str]) -> ModelMetadata:
+    """Read the metadata of a model file.
+
+    Parameters
+    ----------
+    path : path-like
+        A .tflite or .onnx file.
+
+    Returns
+    -------
+    ModelMetadata
+        What the file says about itself.
+
+    Raises
+    ------
+    SerEdgeError
+        When the file is missing, no model, or its metadata is absent, newer than this runtime
+        understands, or wrong; the message names the file and what to do.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise SerEdgeError(f"{path}: no such model file")
+    readers = {".tflite": _read_tflite, ".onnx": _read_onnx}
+    if path.suffix not in readers:
+        raise SerEdgeError(f"{path}: a model file ends in .tflite or .onnx")
+    text = readers[path.suffix](path)
+    if text is None:
+        raise SerEdgeError(
+            f"{path}: carries no ser-edge metadata, so its labels and features are unknown; "
+            "convert the model with ser-convert"
+        )
+    try:
+        return ModelMetadata.from_json(text)
+    except SerEdgeError as error:
+        raise SerEdgeError(f"{path}: {error}") from error
+
+
+def write_metadata(path: str | os.PathLike[str], metadata: ModelMetadata) -> None:
+    """Put metadata into a .tflite or .onnx file, in place of any that it carries.
+
+    The file is replaced as a whole or, when anything fails, left as it was.
+
+    Parameters
+    ----------
+    path : path-like
+        The model file.
+    metadata : ModelMetadata
+        What to write.
+
+    Raises
+    ------
+    SerEdgeError
+        When the file is no .tflite or .onnx model, or cannot be written.
+    """
+    path = Path(path)
+    writers = {".tflite": _write_tflite, ".onnx": _write_onnx}
+    if path.suffix not in writers:
+        raise SerEdgeError(f"{path}: a model file ends in .tflite or .onnx")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
+    try:
+        temporary.write_bytes(path.read_bytes())
+        writers[path.suffix](temporary, metadata)
+        temporary.replace(path)
+    except OSError as error:
+        raise SerEdgeError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _read_tflite(path: Path) -> str | None:
+    with path.open("rb") as file:
+        if file.read(8)[4:] != b"TFL3":
+            raise SerEdgeError(f"{path}: is not a TFLite model")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if ENTRY not in archive.namelist():
+                return None
+            if archive.getinfo(ENTRY).file_size > MAX_METADATA_BYTES:
+                raise SerEdgeError(f"{path}: its metadata is larger than 1 MiB")
+            return archive.read(ENTRY).decode("utf-8")
+    except zipfile.BadZipFile:
+        return None
+    except (ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise SerEdgeError(f"{path}: its metadata cannot be read ({error})") from error
+
+
+def _write_tflite(path: Path, metadata: ModelMetadata) -> None:
+    flatbuffer = path.read_bytes()[: _flatbuffer_size(path)]
+    path.write_bytes(flatbuffer)
+    entries = {ENTRY: metadata.to_json(), LABELS_ENTRY: "\n".join(metadata.labels) + "\n"}
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in entries.items():
+            entry = zipfile.ZipInfo(name, ZIP_EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, text)
+
+
+def _flatbuffer_size(path: Path) -> int:
+    """Size of a .tflite file without the zip archive at its end."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            offsets = [entry.header_offset for entry in archive.infolist()]
+    except zipfile.BadZipFile:
+        offsets = []
+    return min(offsets, default=path.stat().st_size)
+
+
+def _read_onnx(path: Path) -> str | None:
+    from edge_runtime.backends import onnx_session
+
+    entries = onnx_session(path, threads=1).get_modelmeta().custom_metadata_map
+    text = entries.get(ENTRY)
+    return None if text is None else str(text)
+
+
+def _write_onnx(path: Path, metadata: ModelMetadata) -> None:
+    try:
+        import onnx
+    except ImportError as error:
+        raise SerEdgeError(
+            f"{path}: writing ONNX metadata needs the onnx package: pip install 'ser-edge[convert]'"
+        ) from error
+    model = onnx.load(path)
+    kept = [entry for entry in model.metadata_props if entry.key != ENTRY]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    model.metadata_props.add(key=ENTRY, value=metadata.to_json())
+    onnx.save(model, path)

@@ -1,0 +1,97 @@
+"""The networks, built with Keras from what a recipe says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import layers
+
+from edge_runtime.errors import SerEdgeError
+
+
+def edge(
+    input_shape: tuple[int, ...],
+    n_labels: int,
+    stem_channels: int = 64,
+    channels: int = 80,
+    kernels: tuple[int, ...] = (5, 5, 7, 7),
+    dropout: float = 0.3,
+) -> keras.Model:
+    """Small convolutional network over time: what ser-edge ships.
+
+    One strided convolution, residual depthwise-separable blocks, then gated mean and maximum
+    over time. Time is the height of 2-D convolutions of width one, which TFLite runs without
+    reshaping between layers; every operator has an int8 kernel.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        (T, D).
+    n_labels : int
+        Number of classes.
+    stem_channels, channels : int
+        Width of the first convolution and of the blocks.
+    kernels : tuple of int
+        Length of each block's depthwise convolution, in frames of the halved rate.
+    dropout : float
+        Share of pooled values dropped while training.
+
+    Returns
+    -------
+    keras.Model
+        (batch, T, D) -> (batch, n_labels) probabilities.
+
+    References
+    ----------
+    .. [1] A. Howard et al., "MobileNets", arXiv:1704.04861, 2017 (depthwise-separable
+       convolutions).
+    """
+    frames, width = input_shape
+    inputs = keras.Input((frames, width), name="features")
+    x = layers.Reshape((frames, 1, width))(inputs)
+    x = layers.Conv2D(stem_channels, (5, 1), (2, 1), padding="same", use_bias=False)(x)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    for kernel in kernels:
+        x = _separable_block(x, channels, kernel)
+    gate = layers.Conv2D(channels, 1, activation="sigmoid")(x)
+    gated = layers.Multiply()([x, gate])
+    pooled = layers.Concatenate()(
+        [layers.GlobalAveragePooling2D()(gated), layers.GlobalMaxPooling2D()(x)]
+    )
+    pooled = layers.Dropout(dropout)(layers.BatchNormalization()(pooled))
+    scores = layers.Dense(n_labels, activation="softmax", name="scores")(pooled)
+    return keras.Model(inputs, scores, name="edge")
+
+
+def _separable_block(x: Any, channels: int, kernel: int) -> Any:
+    y = layers.DepthwiseConv2D((kernel, 1), padding="same", use_bias=False)(x)
+    y = layers.BatchNormalization()(y)
+    y = layers.Conv2D(channels, 1, use_bias=False)(y)
+    y = layers.BatchNormalization()(y)
+    if x.shape[-1] == channels:
+        y = layers.Add()([x, y])
+    return layers.ReLU()(y)
+
+
+ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {"edge": edge}
+
+
+def build(
+    name: str, input_shape: tuple[int, ...], n_labels: int, options: dict[str, Any]
+) -> keras.Model:
+    """Build the network that a recipe names.
+
+    Raises
+    ------
+    SerEdgeError
+        When the name or an option is unknown.
+    """
+    if name not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise SerEdgeError(f"recipe: unknown architecture {name!r}; known are {known}")
+    try:
+        return ARCHITECTURES[name](input_shape, n_labels, **options)
+    except TypeError as error:
+        raise SerEdgeError(f"recipe: architecture {name}: {error}") from error
