@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import SerEdgeError
+from edge_runtime.quiet import quiet_libraries
 
 # In order of preference for each kind of file: name on the command line -> package on PyPI.
 BACKENDS = {
@@ -184,11 +185,13 @@ class TfliteBackend:
         self.name = name
         self.version = _installed_version(package)
         try:
-            # From memory, so that replacing the file later cannot change a loaded model.
-            self._interpreter = module.Interpreter(
-                model_content=path.read_bytes(), num_threads=threads
-            )
-            self._interpreter.allocate_tensors()
+            # The interpreter announces its delegates on standard error.
+            with quiet_libraries():
+                # From memory, so that replacing the file later cannot change a loaded model.
+                self._interpreter = module.Interpreter(
+                    model_content=path.read_bytes(), num_threads=threads
+                )
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError, OSError) as error:
             raise _load_error(path, package, self.version, str(error)) from error
         self._input = self._interpreter.get_input_details()[0]

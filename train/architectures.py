@@ -55,13 +55,16 @@ def edge(
     x = layers.ReLU()(layers.BatchNormalization()(x))
     for kernel in kernels:
         x = _separable_block(x, channels, kernel)
+    # Without a rectifier the pooled values vary around zero, and eight bits suffice for them.
+    y = layers.BatchNormalization()(layers.Conv2D(channels, 1, use_bias=False)(x))
     gate = layers.Conv2D(channels, 1, activation="sigmoid")(x)
-    gated = layers.Multiply()([x, gate])
-    pooled = layers.Concatenate()(
-        [layers.GlobalAveragePooling2D()(gated), layers.GlobalMaxPooling2D()(x)]
+    mean = layers.GlobalAveragePooling2D()(layers.Multiply()([y, gate]))
+    maximum = layers.GlobalMaxPooling2D()(y)
+    # Summed, not concatenated: mean and maximum have ranges, and int8 scales, of their own.
+    logits = layers.Add()(
+        [layers.Dense(n_labels)(layers.Dropout(dropout)(part)) for part in (mean, maximum)]
     )
-    pooled = layers.Dropout(dropout)(layers.BatchNormalization()(pooled))
-    scores = layers.Dense(n_labels, activation="softmax", name="scores")(pooled)
+    scores = layers.Softmax(name="scores")(logits)
     return keras.Model(inputs, scores, name="edge")
 
 

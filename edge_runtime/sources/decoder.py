@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import SerEdgeError
-from edge_runtime.sources.quiet import quiet_libraries
+from edge_runtime.quiet import quiet_libraries
 from edge_runtime.sources.stated_size import stated_size
 
-# libsndfile's SF_COUNT_MAX, less some: FLAC whose encoder wrote to a pipe. It cannot be read.
+# libsndfile's SF_COUNT_MAX, less some: FLAC whose encoder wrote to a pipe.
 UNKNOWN_LENGTH = 1 << 62
 
 
@@ -56,7 +56,7 @@ class Decoder:
         # By descriptor: by name, libsndfile's wrapper would look at the suffix after all.
         os.lseek(stream.fileno(), 0, os.SEEK_SET)
         with self._decoding():
-            self._file: Any = soundfile.SoundFile(stream.fileno(), closefd=False)
+            self._file = _open_forward_only(soundfile, stream.fileno())
         self.sample_rate, self.channels = int(self._file.samplerate), int(self._file.channels)
         self.n_frames = self._promised_frames()
         self._frames_read = 0
@@ -93,13 +93,8 @@ class Decoder:
 
     def _promised_frames(self) -> int | None:
         frames = int(self._file.frames)
-        if frames >= UNKNOWN_LENGTH:
-            raise SerEdgeError(
-                f"{self._name}: this {self._kind} audio does not state its length, as when it "
-                "was written to a pipe; convert it to 16 bit PCM WAV"
-            )
         # The length of an MP3 file is an estimate, no promise.
-        return None if self._kind == "MP3" else frames
+        return None if self._kind == "MP3" or frames >= UNKNOWN_LENGTH else frames
 
     def _require_all_read(self, promised: int) -> None:
         if self._frames_read < promised:
@@ -142,6 +137,16 @@ def _import_soundfile(kind: str, name: str) -> Any:
             "sudo apt-get install libsndfile1"
         ) from error
     return soundfile
+
+
+def _open_forward_only(soundfile: Any, descriptor: int) -> Any:
+    class ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
+        # SoundFile seeks after each read to where it stands already. In MP3 that is not exact:
+        # every block would begin with a glitch.
+        def seekable(self) -> bool:
+            return False
+
+    return ForwardOnly(descriptor, closefd=False)
 
 
 def _require_whole(stream: BinaryIO, kind: str, name: str) -> None:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import SerEdgeError
+from edge_runtime.quiet import quiet_libraries
 from edge_runtime.sources import portaudio
 from edge_runtime.sources.devices import InputDevice, find_device, input_devices
-from edge_runtime.sources.quiet import quiet_libraries
 from edge_runtime.sources.resample import Resampler
 from edge_runtime.sources.sample_checks import require_sound
 
@@ -175,7 +175,7 @@ class Microphone:
                     f"{self._name}: delivered no sound for {STALL_SECONDS:g} s: "
                     "is it still plugged in? See: ser-edge devices"
                 )
-            # A block that arrives between these two lines and the check above is seen there.
+            # Cleared before the check above: no block that arrives now is overlooked.
             self._arrived.clear()
         return None
 

@@ -1,0 +1,1 @@
+"""ser-edge between desktop and device: from a fitted model to one verified model file."""
