@@ -6,12 +6,22 @@ import argparse
 import json
 from pathlib import Path
 
+from edge_runtime.errors import SerEdgeError
 from edge_runtime.program import run_program
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run ``ser-convert`` and return its exit status."""
-    return run_program("ser-convert", _convert, _parser().parse_args(argv))
+    return run_program("ser-convert", _work, _parser().parse_args(argv))
+
+
+def _work(arguments: argparse.Namespace) -> int:
+    try:
+        return _convert(arguments)
+    except ModuleNotFoundError as error:
+        raise SerEdgeError(
+            f"{error.name} is not installed: pip install 'ser-edge[convert]'"
+        ) from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,14 +73,13 @@ def _convert(arguments: argparse.Namespace) -> int:
     from convert.fitted import load_fitted
     from convert.pipeline import convert
     from convert.targets import SUFFIXES
-    from edge_runtime.errors import SerEdgeError
 
+    fitted = load_fitted(arguments.model, arguments.representative)
     suffix = SUFFIXES[arguments.target]
     default = ".onnx" if arguments.target == "onnx" else f".{arguments.target}{suffix}"
     output = arguments.output or arguments.model.with_suffix(default)
     if output.suffix != suffix:
         raise SerEdgeError(f"{output}: a file for --{arguments.target} must end in {suffix}")
-    fitted = load_fitted(arguments.model, arguments.representative)
     comparison = convert(fitted, arguments.target, output)
     if arguments.format == "jsonl":
         print(json.dumps({"file": str(output), "target": arguments.target, **comparison.to_dict()}))

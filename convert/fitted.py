@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,17 @@ from edge_runtime.metadata import ENTRY, ModelMetadata
 
 REPRESENTATIVE = "representative.npz"
 LEAST_WINDOWS = 20
+# What numpy raises for files that are no .npz, or a damaged one. A .npy is a TypeError.
+UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +74,7 @@ def load_fitted(path: Path, representative: Path | None = None) -> FittedModel:
             f"{path}: there is no {ENTRY} beside it to say what its features and labels are; "
             "ser-train writes one"
         ) from error
-    except (SerEdgeError, UnicodeDecodeError) as error:
+    except (SerEdgeError, UnicodeDecodeError, OSError) as error:
         raise SerEdgeError(f"{described}: {error}") from error
     windows = _load_windows(representative or path.with_name(REPRESENTATIVE), metadata)
     return FittedModel(path, metadata, windows[0::2], windows[1::2])
@@ -74,7 +86,7 @@ def _load_windows(path: Path, metadata: ModelMetadata) -> NDArray[np.float32]:
             windows = np.asarray(archive["windows"], dtype=np.float32)
     except FileNotFoundError as error:
         raise SerEdgeError(f"{path}: no representative dataset; ser-train writes one") from error
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise SerEdgeError(f"{path}: is no .npz with an array 'windows' ({error})") from error
     if windows.shape[1:] != metadata.input_shape:
         raise SerEdgeError(
@@ -84,6 +96,6 @@ def _load_windows(path: Path, metadata: ModelMetadata) -> NDArray[np.float32]:
         raise SerEdgeError(f"{path}: {len(windows)} windows; at least {LEAST_WINDOWS} are needed")
     if not np.all(np.isfinite(windows)):
         raise SerEdgeError(f"{path}: holds values that are not numbers")
-    if not np.any(np.std(windows, axis=0)):
+    if not np.any(np.ptp(windows, axis=0)):
         raise SerEdgeError(f"{path}: all windows are alike, so they say nothing about ranges")
     return windows

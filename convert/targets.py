@@ -57,8 +57,11 @@ def convert_in_child(fitted: FittedModel, target: str, output: Path) -> None:
             command,
             capture_output=True,
             text=True,
+            errors="replace",
             check=False,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            # Away from the user's folder, whose files `python -m` would take for modules.
+            cwd=folder,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": _module_path()},
         )
     if result.returncode < 0:
         name = signal.Signals(-result.returncode).name
@@ -69,6 +72,13 @@ def convert_in_child(fitted: FittedModel, target: str, output: Path) -> None:
     if result.returncode != 0:
         said = result.stderr.strip().splitlines() or ["no reason given"]
         raise SerEdgeError(f"{fitted.path}: cannot be converted to {target} ({said[-1]})")
+
+
+def _module_path() -> str:
+    """Where this very package is found, then what the user named."""
+    root = str(Path(__file__).resolve().parents[1])
+    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join([root, *(str(Path(entry).resolve()) for entry in named if entry)])
 
 
 def _load_keras(path: Path) -> Any:

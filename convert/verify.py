@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.fitted import FittedModel
-from edge_runtime.backends import load_backend
+from edge_runtime.backends import Backend, load_backend
+from edge_runtime.errors import SerEdgeError
+from edge_runtime.metadata import ENTRY
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,10 @@ def compare(fitted: FittedModel, converted: Path) -> Comparison:
     Raises
     ------
     SerEdgeError
-        When no back end can run the file.
+        When no back end can run the file, or it does not fit its metadata.
     """
     backend = load_backend(converted)
+    _check_fit(fitted, backend)
     got = np.stack([backend.run(window)[0] for window in fitted.comparison])
     wanted = _keras_scores(fitted)
     difference = np.abs(got - wanted)
@@ -82,6 +85,21 @@ def compare(fitted: FittedModel, converted: Path) -> Comparison:
         largest_difference=round(float(difference.max()), 5),
         size=converted.stat().st_size,
     )
+
+
+def _check_fit(fitted: FittedModel, backend: Backend) -> None:
+    wanted, labels = fitted.metadata.input_shape, len(fitted.metadata.labels)
+    if backend.input_shape != wanted:
+        raise SerEdgeError(
+            f"{fitted.path}: reads windows of {backend.input_shape}, but the {ENTRY} beside it "
+            f"describes {wanted}"
+        )
+    if backend.output_sizes != (labels,):
+        raise SerEdgeError(
+            f"{fitted.path}: its outputs have {', '.join(map(str, backend.output_sizes))} values, "
+            f"but the {ENTRY} beside it names {labels} labels; one output, the scores, can be "
+            "converted"
+        )
 
 
 def _keras_scores(fitted: FittedModel) -> NDArray[np.float32]:

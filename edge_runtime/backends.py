@@ -24,6 +24,7 @@ BACKENDS = {
     ".onnx": {"onnxruntime": "onnxruntime"},
 }
 BACKEND_NAMES = tuple(name for packages in BACKENDS.values() for name in packages)
+MAX_THREADS = 64  # no device has more cores; interpreters crash on absurd numbers
 INTERPRETER_MODULES = {
     "litert": "ai_edge_litert.interpreter",
     "tflite-runtime": "tflite_runtime.interpreter",
@@ -113,7 +114,7 @@ def load_backend(path: str | Path, backend: str = "auto", threads: int = 1) -> B
     backend : {"auto", "litert", "tflite-runtime", "onnxruntime"}
         "auto" takes the first that is installed.
     threads : int
-        Number of threads the interpreter may use, >= 1.
+        Number of threads the interpreter may use, 1 to 64.
 
     Returns
     -------
@@ -127,8 +128,8 @@ def load_backend(path: str | Path, backend: str = "auto", threads: int = 1) -> B
         message names the package to install.
     """
     path = Path(path)
-    if threads < 1:
-        raise SerEdgeError(f"threads must be at least 1, not {threads}")
+    if not 1 <= threads <= MAX_THREADS:
+        raise SerEdgeError(f"threads must be 1 to {MAX_THREADS}, not {threads}")
     packages = BACKENDS.get(path.suffix)
     if packages is None:
         raise SerEdgeError(f"{path}: a model file ends in .tflite or .onnx")
@@ -192,9 +193,17 @@ class TfliteBackend:
                     model_content=path.read_bytes(), num_threads=threads
                 )
                 self._interpreter.allocate_tensors()
+        except (SystemError, ImportError) as error:
+            # What a binding built against numpy 1 does under numpy 2.
+            raise SerEdgeError(
+                f"{path}: {package} {self.version} does not work with numpy {np.__version__}; "
+                "pip install 'numpy<2'"
+            ) from error
         except (ValueError, RuntimeError, OSError) as error:
             raise _load_error(path, package, self.version, str(error)) from error
-        self._input = self._interpreter.get_input_details()[0]
+        inputs = self._interpreter.get_input_details()
+        _require_one_window(path, [tuple(details["shape"]) for details in inputs])
+        self._input = inputs[0]
         self._outputs = self._interpreter.get_output_details()
         self.input_shape = tuple(int(n) for n in self._input["shape"][1:])
         self.output_sizes = tuple(int(np.prod(o["shape"][1:])) for o in self._outputs)
@@ -233,6 +242,17 @@ def _load_error(path: Path, package: str, package_version: str, message: str) ->
         )
     first_line = message.strip().splitlines()[0] if message.strip() else "no reason given"
     return SerEdgeError(f"{path}: {package} {package_version} cannot load it ({first_line})")
+
+
+def _require_one_window(path: Path, shapes: list[tuple[Any, ...]]) -> None:
+    # ONNX gives a batch axis of any size as a name or as nothing.
+    batches = [shape[0] for shape in shapes if shape]
+    if len(batches) != 1 or (isinstance(batches[0], (int, np.integer)) and batches[0] != 1):
+        found = " and ".join(" x ".join(map(str, shape)) for shape in shapes)
+        raise SerEdgeError(
+            f"{path}: the model reads {found} values, not one window at a time; "
+            "convert the model again with ser-convert"
+        )
 
 
 def onnx_session(path: Path, threads: int) -> Any:
@@ -287,10 +307,23 @@ class OnnxBackend:
     def __init__(self, path: Path, threads: int) -> None:
         self.version = _installed_version("onnxruntime")
         self._session = onnx_session(path, threads)
-        model_input = self._session.get_inputs()[0]
+        inputs = self._session.get_inputs()
+        _require_one_window(path, [tuple(i.shape) for i in inputs])
+        model_input = inputs[0]
+        if model_input.type != "tensor(float)":
+            raise SerEdgeError(
+                f"{path}: the model reads {model_input.type}, not tensor(float); "
+                "convert the model again with ser-convert"
+            )
         self._input_name = model_input.name
         self.input_shape = tuple(model_input.shape[1:])
         outputs = self._session.get_outputs()
+        for output in outputs:
+            if not all(isinstance(size, int) for size in output.shape[1:]):
+                raise SerEdgeError(
+                    f"{path}: its output {output.name} has no fixed size; "
+                    "convert the model again with ser-convert"
+                )
         self.output_sizes = tuple(int(np.prod(output.shape[1:])) for output in outputs)
 
     def run(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:

@@ -120,14 +120,13 @@ class Classifier:
 
     def clip_scores(self, audio: NDArray[Any]) -> NDArray[np.float32]:
         """Calibrated probabilities for one whole clip, (n_labels,); see `classify`."""
+        samples = checked_samples(audio)
         least = LEAST_CLIP_SECONDS
-        if len(audio) < least * self.metadata.features.sample_rate:
-            seconds = len(audio) / self.metadata.features.sample_rate
+        if len(samples) < least * self.metadata.features.sample_rate:
+            seconds = len(samples) / self.metadata.features.sample_rate
             raise SerEdgeError(f"too short to classify: {seconds:.2f} s, at least {least} s needed")
-        if not np.all(np.isfinite(audio)):
-            raise SerEdgeError("audio holds samples that are not numbers (NaN or infinity)")
         window_frames = self.metadata.window_frames
-        padded = pad_clip(audio, self.metadata.features, window_frames)
+        padded = pad_clip(samples, self.metadata.features, window_frames)
         frames = self.extractor.frames(padded)
         windows, weights = clip_windows(frames, self.extractor.level_dbfs(frames), window_frames)
         scores = np.stack([self.window_scores(window) for window in windows])
@@ -149,9 +148,41 @@ class Classifier:
         Raises
         ------
         SerEdgeError
-            When the clip is too short or holds NaN or infinity.
+            When the clip is too short, or its samples are no mono sound: see `checked_samples`.
         """
         return self.decide(self.clip_scores(audio))
+
+
+def checked_samples(audio: NDArray[Any]) -> NDArray[np.float32]:
+    """Check that samples are what a model can be asked about.
+
+    Parameters
+    ----------
+    audio : ndarray of float, shape (n_samples,)
+        Mono samples in [-1, 1].
+
+    Returns
+    -------
+    ndarray of float32, shape (n_samples,)
+        The samples.
+
+    Raises
+    ------
+    SerEdgeError
+        When they are integers (of another scale, then), of several channels, NaN or infinite.
+    """
+    given = np.asarray(audio)
+    if given.ndim != 1:
+        raise SerEdgeError(f"audio must be one channel of samples, not shape {given.shape}")
+    if len(given) and not np.issubdtype(given.dtype, np.floating):
+        raise SerEdgeError(
+            f"audio must be floats in [-1, 1], not {given.dtype}; divide int16 samples by 32768"
+        )
+    with np.errstate(over="ignore"):
+        samples = given.astype(np.float32, copy=False)
+    if not np.all(np.isfinite(samples)):
+        raise SerEdgeError("audio holds samples that are not numbers (NaN or infinity)")
+    return samples
 
 
 def calibrate(scores: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
@@ -174,7 +205,9 @@ def calibrate(scores: NDArray[np.float32], temperature: float) -> NDArray[np.flo
     .. [1] C. Guo et al., "On calibration of modern neural networks", ICML 2017, eq. 9; a softmax
        of logits divided by T equals its probabilities to the power 1 / T, normalised.
     """
-    powered = np.maximum(scores, np.finfo(np.float32).tiny) ** np.float32(1.0 / temperature)
+    positive = np.maximum(scores, np.finfo(np.float32).tiny).astype(np.float64)
+    # Relative to the largest, so that however sharp the power, not all of them vanish.
+    powered = (positive / positive.max()) ** (1.0 / temperature)
     return np.asarray(powered / powered.sum(), dtype=np.float32)
 
 

@@ -105,8 +105,9 @@ def _option(
 ) -> None:
     """Add an option whose default comes from the environment, where it is set there."""
     stated = "" if default is None else f" (default: {default})"
-    # A default given as text goes through the option's type, with its error message.
-    given = os.environ.get(_variable(flag), default)
+    # A default given as text goes through the option's type, with its error message. A variable
+    # that is set to nothing counts as not set.
+    given = os.environ.get(_variable(flag)) or default
     choices = settings.get("choices")
     if choices and given not in choices:
         parser.error(f"{_variable(flag)} must be one of {', '.join(choices)}, not {given!r}")

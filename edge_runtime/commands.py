@@ -15,6 +15,7 @@ from edge_runtime.events import Event
 from edge_runtime.listener import Listener
 from edge_runtime.metadata import model_hash, read_metadata
 from edge_runtime.sources import AudioFile, Microphone, PcmStream, Source, list_devices, read_clip
+from edge_runtime.sources.audio_file import printable
 
 
 def listen(arguments: argparse.Namespace) -> int:
@@ -56,7 +57,7 @@ def classify(arguments: argparse.Namespace) -> int:
         if arguments.format == "jsonl":
             print(json.dumps({"file": path, **dataclasses.asdict(event)}), flush=True)
         else:
-            print(f"{path}: {_ranking(event)}", flush=True)
+            print(f"{printable(path)}: {_ranking(event)}", flush=True)
     return 1 if failed else 0
 
 
@@ -102,6 +103,8 @@ def _open_source(arguments: argparse.Namespace, sample_rate: int) -> Source:
     if arguments.source == "mic":
         return Microphone(arguments.device, sample_rate)
     if arguments.source == "-":
+        if sys.stdin is None:
+            raise SerEdgeError("standard input: is closed; pipe raw PCM into it")
         return PcmStream(sys.stdin.buffer, sample_rate, arguments.pcm_format)
     return AudioFile(arguments.source, sample_rate, arguments.realtime)
 
@@ -135,7 +138,7 @@ def _classify_file(classifier: Classifier, path: str) -> Event:
     try:
         decision = classifier.classify(audio)
     except SerEdgeError as error:
-        raise SerEdgeError(f"{path}: {error}") from error
+        raise SerEdgeError(f"{printable(path)}: {error}") from error
     return Event(
         time=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         start=0.0,

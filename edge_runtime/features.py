@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.mel import dct_matrix, hz_to_mel, lifter_weights, mel_filter_bank, mel_to_hz
 
-FRAMES_PER_BLOCK = 128  # bounds the working memory of a batch, and keeps it in the cache
+FRAMES_PER_BLOCK = 160  # bounds the working memory of a batch, and keeps it near the cache
 BANDS_PER_BLOCK = 16  # of the mel filter bank: fewer zeros to multiply, few calls
 DB_PER_NEPER = 10.0 / np.log(10.0)
 
@@ -290,7 +290,7 @@ class FeatureExtractor:
             self._mel_blocks = _mel_blocks(config.filter_bank())
             dct = dct_matrix(config.n_mels, config.n_mfcc).astype(np.float64)
             self._cepstrum = dct * lifter_weights(config.n_mfcc, config.lifter)
-            self._all_bands = np.ones(config.n_mels)
+            self._all_bands = config.filter_bank().sum(axis=0)
         # Of the frames in work; columns from frame_length on stay zero.
         self._windowed = np.zeros((FRAMES_PER_BLOCK, config.fft_size))
         self._full_scale_level = self.frames(_full_scale_sine(config))[0, -1]
@@ -364,9 +364,9 @@ class FeatureExtractor:
         config = self.config
         if self._uses_mel:
             power = self._spectrum(_framed(emphasised, config, len(out)))
-            mel = self._mel(power)
-            log_mel = self._log(mel)
-            out[:, -1] = self._log(mel @ self._all_bands)
+            log_mel_and_level = self._log(self._mel_and_sum(power))
+            log_mel = log_mel_and_level[:, :-1]
+            out[:, -1] = log_mel_and_level[:, -1]
         else:
             out[:, -1] = self._log(_rms(_framed(plain, config, len(out)))[:, 0] ** 2)
         column = 0
@@ -388,19 +388,21 @@ class FeatureExtractor:
         np.multiply(frames, self._window, out=windowed[:, : config.frame_length])
         # The FFT runs in double precision, as numpy 1 always does and numpy 2 would not:
         # every numpy gives the same features.
-        squares = np.fft.rfft(windowed).view(np.float64)
-        np.multiply(squares, squares, out=squares)
-        power = (squares[:, 0::2] + squares[:, 1::2]).astype(np.float32)
+        bins = np.fft.rfft(windowed).astype(np.complex64)
+        power = np.square(bins.real)
+        power += np.square(bins.imag)
         if config.spectrum == "magnitude":
             np.sqrt(power, out=power)
         elif config.spectrum == "power_over_n":
             power *= np.float32(1.0 / config.fft_size)
         return power
 
-    def _mel(self, power: NDArray[np.float32]) -> NDArray[np.float64]:
-        mel = np.empty((len(power), self.config.n_mels), dtype=np.float32)
+    def _mel_and_sum(self, power: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Energy of every band and, in the last column, of all, (T, n_mels + 1)."""
+        mel = np.empty((len(power), self.config.n_mels + 1), dtype=np.float32)
         for bands, bins, filters in self._mel_blocks:
             np.matmul(power[:, bins], filters, out=mel[:, bands])
+        np.matmul(power, self._all_bands, out=mel[:, -1])
         return mel.astype(np.float64)
 
     def _mfcc(
@@ -416,11 +418,12 @@ class FeatureExtractor:
         return cepstrum
 
     def _log(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        result = np.maximum(values, self.config.log_floor)
-        np.log(result, out=result)
+        """Logarithm of the values, which it overwrites."""
+        np.maximum(values, self.config.log_floor, out=values)
+        np.log(values, out=values)
         if self.config.log == "db":
-            result *= DB_PER_NEPER
-        return result
+            values *= DB_PER_NEPER
+        return values
 
 
 class FrameStream:

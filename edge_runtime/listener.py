@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.classifier import Classifier
+from edge_runtime.classifier import Classifier, checked_samples
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.events import Event
 from edge_runtime.features import FrameStream
@@ -98,9 +98,14 @@ class Listener:
         Event
             One for every hop that the chunk completes, once the first window is full, unless the
             whole window is silent.
+
+        Raises
+        ------
+        SerEdgeError
+            When the samples are no mono sound: see `edge_runtime.classifier.checked_samples`.
         """
         arrival = time.perf_counter()
-        frames = self._stream.push(chunk)
+        frames = self._stream.push(checked_samples(chunk))
         while len(frames):
             taken = min(len(frames), self._next_decision - self._frames_seen)
             self._ring.push(frames[:taken])

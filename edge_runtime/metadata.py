@@ -11,10 +11,13 @@ ignore what follows the flatbuffer. In .onnx it is the ``metadata_props`` entry 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import math
 import os
+import stat
+import struct
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,20 @@ FORMAT_VERSION = 1
 ENTRY = "ser_edge.json"
 LABELS_ENTRY = "labels.txt"
 MAX_METADATA_BYTES = 1 << 20
+# The features are standardised in float32.
+SMALLEST, LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
+# What `zipfile` raises on an archive that is damaged.
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    ValueError,
+    OverflowError,
+    EOFError,
+    IndexError,
+    NotImplementedError,
+    RuntimeError,
+)
 # A zip entry without a date of its own, so that equal models are equal files.
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -84,21 +101,36 @@ class ModelMetadata:
 
     def __post_init__(self) -> None:
         width = self.features.feature_dim
-        _require(bool(self.name), "name must not be empty")
+        _require(_is_text(self.name), "name must be printable text")
+        _require(all(map(_is_text, self.labels)), "labels must be printable text")
         _require(len(self.labels) >= 2, "labels must be at least two")
         _require(len(set(self.labels)) == len(self.labels), "labels must differ")
-        _require(1 <= self.window_frames <= 100_000, "window_frames must be 1 to 100000")
-        _require(0.0 < self.hop_seconds <= 3600.0, "hop_seconds must be above 0, at most 3600")
+        _require(
+            type(self.window_frames) is int and 1 <= self.window_frames <= 100_000,
+            "window_frames must be an integer, 1 to 100000",
+        )
+        _require(
+            _is_number(self.hop_seconds) and 0.0 < self.hop_seconds <= 3600.0,
+            "hop_seconds must be above 0, at most 3600",
+        )
         _require(len(self.feature_mean) == width, f"feature_mean must hold {width} values")
         _require(len(self.feature_scale) == width, f"feature_scale must hold {width} values")
-        _require(_all_finite(self.feature_mean), "feature_mean must be finite")
+        _require(all(map(_is_number, self.feature_mean)), "feature_mean must be finite")
         _require(
-            _all_finite(self.feature_scale) and min(self.feature_scale) > 0.0,
+            all(_is_number(scale) and scale >= SMALLEST for scale in self.feature_scale),
             "feature_scale must be finite and above 0",
         )
+        _require(all(map(_is_text, self.outputs)), "outputs must be printable text")
         _require(self.outputs[:1] == ("scores",), "the first output must be scores")
-        _require(0.0 < self.temperature < math.inf, "temperature must be above 0")
-        _require(0.0 <= self.rejection_threshold <= 1.0, "rejection_threshold must be 0 to 1")
+        _require(
+            _is_number(self.temperature) and self.temperature > 0.0, "temperature must be above 0"
+        )
+        _require(
+            _is_number(self.rejection_threshold) and 0.0 <= self.rejection_threshold <= 1.0,
+            "rejection_threshold must be 0 to 1",
+        )
+        for name in ("provenance", "least_runtime"):
+            _require(isinstance(getattr(self, name), dict), f"{name} must be an object")
 
     @property
     def window_seconds(self) -> float:
@@ -119,9 +151,18 @@ class ModelMetadata:
         return np.asarray((features - mean) / scale, dtype=np.float32)
 
     def to_json(self) -> str:
-        """Serialise with the format version in front."""
+        """Serialise with the format version in front.
+
+        Raises
+        ------
+        SerEdgeError
+            When the provenance holds something that JSON does not know.
+        """
         fields = {"format": FORMAT_VERSION, **asdict(self), "features": self.features.to_dict()}
-        return json.dumps(fields, indent=1, allow_nan=False)
+        try:
+            return json.dumps(fields, indent=1, allow_nan=False)
+        except (ValueError, TypeError) as error:
+            raise SerEdgeError(f"metadata: cannot be written as JSON ({error})") from error
 
     @classmethod
     def from_json(cls, text: str) -> ModelMetadata:
@@ -133,12 +174,12 @@ class ModelMetadata:
             When the text is no JSON, newer than this runtime understands, or does not fit.
         """
         try:
-            fields = json.loads(text)
-        except ValueError as error:
+            fields = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
             raise SerEdgeError(f"metadata: not JSON ({error})") from error
         _require(isinstance(fields, dict), "not a JSON object")
         version = fields.pop("format", None)
-        _require(isinstance(version, int), "no format version")
+        _require(type(version) is int and version >= 1, "no format version")
         if version > FORMAT_VERSION:
             raise SerEdgeError(
                 f"metadata: format {version} is newer than this ser-edge understands "
@@ -147,6 +188,7 @@ class ModelMetadata:
         try:
             for name in ("labels", "feature_mean", "feature_scale", "outputs"):
                 if name in fields:
+                    _require(isinstance(fields[name], list), f"{name} must be a list")
                     fields[name] = tuple(fields[name])
             fields["features"] = FeatureConfig.from_dict(fields["features"])
             return cls(**fields)
@@ -159,8 +201,18 @@ def _require(condition: bool, message: str) -> None:
         raise SerEdgeError(f"metadata: {message}")
 
 
-def _all_finite(values: tuple[float, ...]) -> bool:
-    return all(isinstance(value, (int, float)) and math.isfinite(value) for value in values)
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != "" and value.isprintable()
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value is a number that float32 can hold."""
+    is_real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_real and -LARGEST <= value <= LARGEST  # type: ignore[operator]
+
+
+def _refuse_constant(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def model_hash(path: str | os.PathLike[str]) -> str:
@@ -188,12 +240,15 @@ def read_metadata(path: str | os.PathLike[str]) -> ModelMetadata:
         understands, or wrong; the message names the file and what to do.
     """
     path = Path(path)
-    if not path.is_file():
-        raise SerEdgeError(f"{path}: no such model file")
     readers = {".tflite": _read_tflite, ".onnx": _read_onnx}
-    if path.suffix not in readers:
-        raise SerEdgeError(f"{path}: a model file ends in .tflite or .onnx")
-    text = readers[path.suffix](path)
+    try:
+        if not path.is_file():
+            raise SerEdgeError(f"{path}: no such model file")
+        if path.suffix not in readers:
+            raise SerEdgeError(f"{path}: a model file ends in .tflite or .onnx")
+        text = readers[path.suffix](path)
+    except OSError as error:
+        raise SerEdgeError(f"{path}: cannot be read ({error.strerror or error})") from error
     if text is None:
         raise SerEdgeError(
             f"{path}: carries no ser-edge metadata, so its labels and features are unknown; "
@@ -223,13 +278,13 @@ def write_metadata(path: str | os.PathLike[str], metadata: ModelMetadata) -> Non
         When the file is no .tflite or .onnx model, or cannot be written.
     """
     path = Path(path)
-    writers = {".tflite": _write_tflite, ".onnx": _write_onnx}
-    if path.suffix not in writers:
+    describers = {".tflite": _describe_tflite, ".onnx": _describe_onnx}
+    if path.suffix not in describers:
         raise SerEdgeError(f"{path}: a model file ends in .tflite or .onnx")
     temporary = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
     try:
-        temporary.write_bytes(path.read_bytes())
-        writers[path.suffix](temporary, metadata)
+        temporary.write_bytes(describers[path.suffix](path, metadata))
+        temporary.chmod(stat.S_IMODE(path.stat().st_mode))
         temporary.replace(path)
     except OSError as error:
         raise SerEdgeError(f"{path}: cannot be written ({error.strerror or error})") from error
@@ -238,41 +293,50 @@ def write_metadata(path: str | os.PathLike[str], metadata: ModelMetadata) -> Non
 
 
 def _read_tflite(path: Path) -> str | None:
-    with path.open("rb") as file:
-        if file.read(8)[4:] != b"TFL3":
-            raise SerEdgeError(f"{path}: is not a TFLite model")
+    content = _tflite_content(path)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if ENTRY not in archive.namelist():
                 return None
             if archive.getinfo(ENTRY).file_size > MAX_METADATA_BYTES:
                 raise SerEdgeError(f"{path}: its metadata is larger than 1 MiB")
             return archive.read(ENTRY).decode("utf-8")
-    except zipfile.BadZipFile:
-        return None
-    except (ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise SerEdgeError(f"{path}: its metadata cannot be read ({error})") from error
+    except DAMAGED as error:
+        if ENTRY.encode() not in content:
+            return None
+        raise SerEdgeError(
+            f"{path}: its metadata is damaged ({error}); copy or convert the model again"
+        ) from error
 
 
-def _write_tflite(path: Path, metadata: ModelMetadata) -> None:
-    flatbuffer = path.read_bytes()[: _flatbuffer_size(path)]
-    path.write_bytes(flatbuffer)
+def _tflite_content(path: Path) -> bytes:
+    content = path.read_bytes()
+    if content[4:8] != b"TFL3":
+        raise SerEdgeError(f"{path}: is not a TFLite model")
+    return content
+
+
+def _describe_tflite(path: Path, metadata: ModelMetadata) -> bytes:
+    content = _tflite_content(path)
+    described = io.BytesIO()
+    described.write(content[: _flatbuffer_size(content)])
     entries = {ENTRY: metadata.to_json(), LABELS_ENTRY: "\n".join(metadata.labels) + "\n"}
-    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(described, "a") as archive:
         for name, text in entries.items():
             entry = zipfile.ZipInfo(name, ZIP_EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, text)
+    return described.getvalue()
 
 
-def _flatbuffer_size(path: Path) -> int:
-    """Size of a .tflite file without the zip archive at its end."""
+def _flatbuffer_size(content: bytes) -> int:
+    """Size of a .tflite file's content without the zip archive at its end."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             offsets = [entry.header_offset for entry in archive.infolist()]
-    except zipfile.BadZipFile:
+    except DAMAGED:
         offsets = []
-    return min(offsets, default=path.stat().st_size)
+    return min(offsets, default=len(content))
 
 
 def _read_onnx(path: Path) -> str | None:
@@ -283,16 +347,23 @@ def _read_onnx(path: Path) -> str | None:
     return None if text is None else str(text)
 
 
-def _write_onnx(path: Path, metadata: ModelMetadata) -> None:
+def _describe_onnx(path: Path, metadata: ModelMetadata) -> bytes:
     try:
         import onnx
     except ImportError as error:
         raise SerEdgeError(
             f"{path}: writing ONNX metadata needs the onnx package: pip install 'ser-edge[convert]'"
         ) from error
-    model = onnx.load(path)
+    content = path.read_bytes()
+    try:
+        model = onnx.load_from_string(content)
+    # protobuf's own exception: its package is no dependency of this one.
+    except Exception as error:
+        raise SerEdgeError(f"{path}: is not an ONNX model") from error
+    if not model.HasField("graph"):
+        raise SerEdgeError(f"{path}: is not an ONNX model")
     kept = [entry for entry in model.metadata_props if entry.key != ENTRY]
     del model.metadata_props[:]
     model.metadata_props.extend(kept)
     model.metadata_props.add(key=ENTRY, value=metadata.to_json())
-    onnx.save(model, path)
+    return bytes(model.SerializeToString())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -26,12 +27,16 @@ def run_program(name: str, work: Callable[..., int], *arguments: Any) -> int:
     Returns
     -------
     int
-        The status: 1 after a `SerEdgeError`, 130 after Ctrl-C, 0 when the reader of standard
-        output went away (as ``| head`` does).
+        The status: 1 after a `SerEdgeError` or when standard output cannot be written, 130 after
+        Ctrl-C, 0 when the reader of standard output went away (as ``| head`` does).
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name that is no text, or a label that the terminal cannot show, is escaped.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = work(*arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # a service may have none
+            sys.stdout.flush()
         return status
     except SerEdgeError as error:
         print(f"{name}: {error}", file=sys.stderr)
@@ -39,6 +44,15 @@ def run_program(name: str, work: Callable[..., int], *arguments: Any) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes standard output once more at exit: let that go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 0
+    except OSError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        _discard_output()
+        return EXIT_FAILED
+
+
+def _discard_output() -> None:
+    """Let what the interpreter flushes to standard output once more at exit go nowhere."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -89,12 +89,13 @@ def build(
     Raises
     ------
     SerEdgeError
-        When the name or an option is unknown.
+        When the name or an option is unknown, or an option has no sense.
     """
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise SerEdgeError(f"recipe: unknown architecture {name!r}; known are {known}")
     try:
         return ARCHITECTURES[name](input_shape, n_labels, **options)
-    except TypeError as error:
-        raise SerEdgeError(f"recipe: architecture {name}: {error}") from error
+    except (TypeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise SerEdgeError(f"recipe: architecture {name}: {reason}") from error

@@ -7,13 +7,24 @@ import os
 from pathlib import Path
 from typing import Any
 
+from edge_runtime.errors import SerEdgeError
 from edge_runtime.program import run_program
+from edge_runtime.quiet import quiet_libraries
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run ``ser-train`` and return its exit status."""
-    arguments = _parser().parse_args(argv)
-    return run_program("ser-train", arguments.work, arguments)
+    return run_program("ser-train", _work, _parser().parse_args(argv))
+
+
+def _work(arguments: argparse.Namespace) -> int:
+    try:
+        status: int = arguments.work(arguments)
+    except ModuleNotFoundError as error:
+        raise SerEdgeError(
+            f"{error.name} is not installed: pip install 'ser-edge[train]'"
+        ) from error
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,7 +69,16 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where features are kept (default: cache)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of weights and batches (default: 0)")
+    parser.add_argument(
+        "--seed", type=_seed, default=0, metavar="N", help="of weights and batches (default: 0)"
+    )
+
+
+def _seed(text: str) -> int:
+    seed = int(text)
+    if not 0 <= seed < 1 << 32:
+        raise argparse.ArgumentTypeError("must be 0 to 4294967295")
+    return seed
 
 
 def _fit(arguments: argparse.Namespace) -> int:
@@ -66,7 +86,7 @@ def _fit(arguments: argparse.Namespace) -> int:
     from train.recipe import load_recipe
 
     recipe, corpora = load_recipe(arguments.recipe), corpora_folder(arguments.corpora)
-    _quieten_tensorflow()
+    _import_keras()
     from train.evaluate import fit_recipe
 
     folder = arguments.out / f"{recipe.name}-seed{arguments.seed}"
@@ -78,7 +98,6 @@ def _fit(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from edge_runtime.errors import SerEdgeError
     from train.corpora import corpora_folder
     from train.recipe import load_recipe
     from train.splits import PROTOCOLS
@@ -88,7 +107,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             f"--protocol: unknown {arguments.protocol!r}; known are {', '.join(PROTOCOLS)}"
         )
     recipe, corpora = load_recipe(arguments.recipe), corpora_folder(arguments.corpora)
-    _quieten_tensorflow()
+    _import_keras()
     from train.evaluate import evaluate_recipe
 
     folder = arguments.out / arguments.protocol / f"{recipe.name}-seed{arguments.seed}"
@@ -107,6 +126,8 @@ def _summary(figures: dict[str, Any]) -> str:
     return f"UAR {figures['uar']:.3f}, WA {figures['wa']:.3f}, {figures['utterances']} utterances"
 
 
-def _quieten_tensorflow() -> None:
-    """Keep TensorFlow's start-up notes out of the log, unless the user asked for them."""
+def _import_keras() -> None:
+    """Import Keras without TensorFlow's start-up notes, unless the user asked for them."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet_libraries():
+        import keras  # noqa: F401

@@ -153,5 +153,5 @@ def read_corpora(folder: Path, names: list[str]) -> list[Utterance]:
 
 def _sound_files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SOUND_SUFFIXES:
+        if path.suffix.lower() in SOUND_SUFFIXES and path.is_file():
             yield path

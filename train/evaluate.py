@@ -1,55 +1,19 @@
-"""Figures of a classifier on test utterances, and the protocols that ask for them."""
+"""Trains and judges recipes, on their own split or by a published protocol."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
-
+from edge_runtime.errors import SerEdgeError
 from train.corpora import read_corpora
 from train.features import FeatureCache
+from train.figures import figures_by_corpus
 from train.fit import clip_scores, fit, load_clips
 from train.recipe import Recipe
-from train.runs import save_run
+from train.runs import SCORE_DECIMALS, save_run, stored_figures
 from train.splits import PROTOCOLS, Split, by_speakers
-
-
-def figures_of(
-    targets: NDArray[np.int64], scores: NDArray[np.float32], labels: tuple[str, ...]
-) -> dict[str, Any]:
-    """UAR, WA, recall of every class and the confusion matrix.
-
-    Parameters
-    ----------
-    targets : ndarray of int, shape (n,)
-        Index of each utterance's label.
-    scores : ndarray of float32, shape (n, n_labels)
-        Scores, in the order of the labels.
-    labels : tuple of str
-        The classes.
-
-    Returns
-    -------
-    dict
-        ``utterances``, ``uar`` (mean recall over the classes that occur), ``wa`` (accuracy),
-        ``recall`` by label and ``confusion`` (rows are the truth), as JSON types.
-    """
-    guesses = scores.argmax(axis=1)
-    present = np.unique(targets)
-    recalls = recall_score(targets, guesses, labels=present, average=None)
-    matrix = confusion_matrix(targets, guesses, labels=range(len(labels)))
-    return {
-        "utterances": len(targets),
-        "uar": round(float(np.mean(recalls)), 4),
-        "wa": round(float(accuracy_score(targets, guesses)), 4),
-        "recall": {labels[i]: round(float(r), 4) for i, r in zip(present, recalls)},
-        "confusion": matrix.tolist(),
-    }
 
 
 def run_split(
@@ -62,23 +26,30 @@ def run_split(
     Returns
     -------
     dict
-        The figures, see `figures_of`.
+        The figures, see `train.figures`.
+
+    Raises
+    ------
+    SerEdgeError
+        When a part of the split is empty, the folder cannot be written, or it holds a run of
+        another recipe.
     """
-    done = folder / "run.json"
-    if done.is_file():
-        return dict(json.loads(done.read_text(encoding="utf-8"))["figures"])
+    stored = stored_figures(folder, recipe)
+    if stored is not None:
+        return stored
+    for part in ("train", "validation", "test"):
+        if not getattr(split, part):
+            raise SerEdgeError(f"split {split.name}: its {part} part holds no utterance")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SerEdgeError(f"{folder}: cannot be made ({error.strerror})") from error
     fitted = fit(recipe, split, cache, seed)
     test = load_clips(split.test, split.labels, recipe.merge, cache)
-    scores = clip_scores(fitted.model, test.log_mel, fitted.metadata)
-    figures = figures_of(test.targets, scores, split.labels)
-    by_corpus = np.array([u.corpus for u in test.utterances])
-    if len(set(by_corpus)) > 1:
-        figures["by_corpus"] = {
-            corpus: figures_of(
-                test.targets[by_corpus == corpus], scores[by_corpus == corpus], split.labels
-            )
-            for corpus in sorted(set(by_corpus))
-        }
+    # As they are stored, so that the figures follow from the stored scores exactly.
+    scores = np.round(clip_scores(fitted.model, test.log_mel, fitted.metadata), SCORE_DECIMALS)
+    corpora = [utterance.corpus for utterance in test.utterances]
+    figures = figures_by_corpus(corpora, test.targets, scores, split.labels)
     save_run(folder, recipe, split, protocol, seed, fitted, test, scores, figures)
     return figures
 
@@ -108,7 +79,7 @@ def evaluate_recipe(
     Returns
     -------
     dict of str to dict
-        Figures of every split, see `figures_of`; runs already in `folder` are taken as they are.
+        Figures of every split, see `train.figures`; runs already in `folder` are taken as they are.
     """
     protocol = PROTOCOLS[protocol_name]
     # A protocol names its own labels, so nothing is merged but what they leave out.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from edge_runtime.classifier import pad_clip
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.features import FeatureConfig, FeatureExtractor
 from edge_runtime.mel import dct_matrix, lifter_weights
-from edge_runtime.sources import AudioFile
+from train.audio import read_utterance
 from train.corpora import Utterance
 
 # Far below any recipe's own floor, so that a recipe's floor can be applied after a gain.
@@ -41,6 +42,8 @@ def log_mel_config(config: FeatureConfig) -> FeatureConfig:
     from_log_mel = set(config.kinds) <= {"mfcc", "log_mel"}
     if not from_log_mel or config.first_coefficient == "log_energy":
         raise SerEdgeError("recipe: training features must be mfcc (with C0 or none) or log_mel")
+    if config.log_floor < CACHE_FLOOR:
+        raise SerEdgeError(f"recipe: log_floor must be at least {CACHE_FLOOR:g}")
     return replace(
         config,
         kinds=("log_mel",),
@@ -117,8 +120,16 @@ class FeatureCache:
         -------
         list of ndarray of float32
             One array per utterance.
+
+        Raises
+        ------
+        SerEdgeError
+            When a sound file cannot be read, or the cache not be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SerEdgeError(f"{self.folder}: cannot be made ({error.strerror})") from error
         tasks = (delayed(self._load_one)(u.path) for u in utterances)
         results = Parallel(n_jobs=jobs, return_as="generator")(tasks)
         bar = tqdm(results, total=len(utterances), desc="features", unit="utt", disable=None)
@@ -129,17 +140,21 @@ class FeatureCache:
         try:
             kept: NDArray[np.float32] = np.load(cached, allow_pickle=False)
             return kept
-        except (FileNotFoundError, ValueError, EOFError):
+        except (FileNotFoundError, ValueError, EOFError, zipfile.BadZipFile):
             # Absent, or cut short by a crash or a full disk: compute it again.
             log_mel = self._compute(path)
         temporary = cached.with_name(f"{cached.name}.{os.getpid()}")
-        with temporary.open("wb") as file:
-            np.save(file, log_mel, allow_pickle=False)
-        temporary.replace(cached)
+        try:
+            with temporary.open("wb") as file:
+                np.save(file, log_mel, allow_pickle=False)
+            temporary.replace(cached)
+        except OSError as error:
+            raise SerEdgeError(f"{cached}: cannot be written ({error.strerror})") from error
+        finally:
+            temporary.unlink(missing_ok=True)
         return log_mel
 
     def _compute(self, path: Path) -> NDArray[np.float32]:
-        with AudioFile(path, self.config.sample_rate) as source:
-            audio = np.concatenate(list(source.chunks()))
+        audio = read_utterance(path, self.config.sample_rate)
         padded = pad_clip(audio, self.config, self.window_frames)
         return FeatureExtractor(self.config).frames(padded)[:, :-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -12,7 +13,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from edge_runtime.classifier import clip_windows
 from edge_runtime.errors import SerEdgeError
-from edge_runtime.features import window_features
+from edge_runtime.features import FeatureExtractor, window_features
 from edge_runtime.metadata import ModelMetadata
 from train import architectures
 from train.augment import random_window
@@ -140,8 +141,14 @@ def standardised(
     log_mel_windows: NDArray[np.float32], metadata: ModelMetadata
 ) -> NDArray[np.float32]:
     """Turn log-mel windows, (n, T, n_mels), into model inputs, (n, T, D)."""
-    frames = to_frames(metadata.features, log_mel_windows)
-    features = [window_features(metadata.features, window) for window in frames]
+    return _inputs(to_frames(metadata.features, log_mel_windows), metadata)
+
+
+def _inputs(
+    windows: NDArray[np.float32] | list[NDArray[np.float32]], metadata: ModelMetadata
+) -> NDArray[np.float32]:
+    """Turn windows of frames, each (T, frame_dim + 1), into model inputs, (n, T, D)."""
+    features = [window_features(metadata.features, window) for window in windows]
     return metadata.standardise(np.stack(features))
 
 
@@ -149,9 +156,13 @@ def clip_inputs(
     log_mel: NDArray[np.float32], metadata: ModelMetadata
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Model inputs, (n, T, D), of the windows that the device looks at in a clip; and weights."""
-    level = 10.0 * np.log10(np.power(10.0, log_mel / 10.0).sum(axis=1))
-    windows, weights = clip_windows(log_mel, level, metadata.window_frames)
-    return standardised(np.stack(windows), metadata), weights
+    frames = to_frames(metadata.features, log_mel)
+    level = _extractor(metadata.features).level_dbfs(frames)
+    windows, weights = clip_windows(frames, level, metadata.window_frames)
+    return _inputs(windows, metadata), weights
+
+
+_extractor = lru_cache(maxsize=8)(FeatureExtractor)
 
 
 def clip_scores(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.features import FeatureConfig
@@ -19,6 +21,27 @@ else:
     import tomli as tomllib
 
 RECIPES = Path(__file__).parent / "recipes"
+
+# By the annotation of a field: what its value must be, and whether it is.
+TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "int": ("a whole number above 0", lambda value: type(value) is int and value > 0),
+    "float": ("a number, 0 or more", lambda value: _is_number(value) and value >= 0),
+    "str": ("a text", lambda value: isinstance(value, str) and bool(value)),
+    "tuple[str, ...]": (
+        "a list of texts",
+        lambda value: isinstance(value, tuple) and all(isinstance(v, str) for v in value),
+    ),
+    "tuple[float, float]": (
+        "a list of two numbers",
+        lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value)),
+    ),
+    "dict[str, str]": (
+        "a table of texts",
+        lambda value: isinstance(value, dict) and all(isinstance(v, str) for v in value.values()),
+    ),
+    "dict[str, Any]": ("a table", lambda value: isinstance(value, dict)),
+}
+BELOW_ONE = {"label_smoothing", "tempo", "warp", "time_mask", "band_mask"}
 
 
 @dataclass(frozen=True)
@@ -121,12 +144,35 @@ def load_recipe(name: str) -> Recipe:
         raise SerEdgeError(f"{path}: not TOML ({error})") from error
     try:
         fields["features"] = FeatureConfig.from_dict(fields.get("features", {}))
-        fields["training"] = Training(**fields.get("training", {}))
-        fields["augmentation"] = Augmentation(**_tuples(fields.get("augmentation", {})))
+        fields["training"] = _checked(Training(**fields.get("training", {})))
+        fields["augmentation"] = _checked(Augmentation(**_tuples(fields.get("augmentation", {}))))
         fields["model"] = _tuples(fields.get("model", {}))
-        return Recipe(**_tuples(fields))
-    except (TypeError, SerEdgeError) as error:
+        return _checked(Recipe(**_tuples(fields)))
+    except (TypeError, AttributeError, SerEdgeError) as error:
         raise SerEdgeError(f"{path}: {error}") from error
+
+
+Record = TypeVar("Record", Training, Augmentation, Recipe)
+
+
+def _checked(record: Record) -> Record:
+    """Give the record back, or say which of its values has no sense."""
+    for item in dataclasses.fields(record):
+        value = getattr(record, item.name)
+        wanted, fits = TYPES.get(str(item.type), ("", _anything))
+        if not fits(value):
+            raise SerEdgeError(f"{item.name} must be {wanted}, not {value!r}")
+        if item.name in BELOW_ONE and value >= 1:
+            raise SerEdgeError(f"{item.name} must be below 1, not {value!r}")
+    return record
+
+
+def _anything(value: Any) -> bool:
+    return True
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _tuples(fields: dict[str, Any]) -> dict[str, Any]:

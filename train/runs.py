@@ -7,24 +7,27 @@ seed, versions, figures, history and every test prediction).
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import platform
 import subprocess
 from dataclasses import replace
 from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.errors import SerEdgeError
 from train.fit import Clips, FittedModel
 from train.recipe import Recipe
 from train.splits import Split
 
-RECORDED_PACKAGES = ("numpy", "tensorflow-cpu", "keras", "scikit-learn", "soxr")
-SCORE_DECIMALS = 4
+# By module: TensorFlow is published as several packages.
+RECORDED_MODULES = ("numpy", "tensorflow", "keras", "sklearn", "soxr")
+SCORE_DECIMALS = 6
 
 
 def save_run(
@@ -38,7 +41,7 @@ def save_run(
     scores: NDArray[np.float32],
     figures: dict[str, Any],
 ) -> None:
-    """Write one run into its folder, ``run.json`` last, so that its presence means complete.
+    """Write one run into its folder, ``run.json`` last and whole: its presence means complete.
 
     Parameters
     ----------
@@ -79,7 +82,33 @@ def save_run(
         "history": fitted.history,
         "predictions": predictions(test, scores),
     }
-    (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    temporary = folder / f".run.{os.getpid()}.json"
+    temporary.write_text(json.dumps(run), encoding="utf-8")
+    temporary.replace(folder / "run.json")
+
+
+def stored_figures(folder: Path, recipe: Recipe) -> dict[str, Any] | None:
+    """Figures of the run that a folder holds, or None when it holds none.
+
+    Raises
+    ------
+    SerEdgeError
+        When the folder holds a run of another recipe, or a damaged one.
+    """
+    done = folder / "run.json"
+    if not done.is_file():
+        return None
+    try:
+        run = json.loads(done.read_text(encoding="utf-8"))
+        figures, stored = dict(run["figures"]), run["recipe"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SerEdgeError(f"{done}: is damaged ({error}); delete it to train again") from error
+    if stored != json.loads(json.dumps(recipe.to_dict())):
+        raise SerEdgeError(
+            f"{folder}: holds a run of another version of the recipe {recipe.name}; "
+            "delete it or choose another --out"
+        )
+    return figures
 
 
 def provenance(
@@ -122,7 +151,7 @@ def _speakers(utterances: list[Any]) -> list[str]:
 def _versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
-        **{package: version(package) for package in RECORDED_PACKAGES},
+        **{name: importlib.import_module(name).__version__ for name in RECORDED_MODULES},
     }
 
 

@@ -113,6 +113,10 @@ def ravdess_5fold(utterances: list[Utterance], seed: int) -> list[Split]:
 
 def tess_loso(utterances: list[Utterance], seed: int) -> list[Split]:
     """Train on one woman, test on the other; validation is a fifth of the trained woman's words."""
+    speakers = {u.speaker for u in utterances}
+    for speaker in ("TESS-OAF", "TESS-YAF"):
+        if speaker not in speakers:
+            raise SerEdgeError(f"split: no utterance of speaker {speaker!r}")
     splits = []
     for tested in ("OAF", "YAF"):
         known = [u for u in utterances if u.speaker != f"TESS-{tested}"]

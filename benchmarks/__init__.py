@@ -1,0 +1,1 @@
+"""What ser-edge costs, what its peers cost, and how well it does."""

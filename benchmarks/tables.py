@@ -1,0 +1,213 @@
+"""Writes tables from stored results between marks in Markdown documents.
+
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; what is between the marks
+is replaced, the rest of the document is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_runtime.errors import SerEdgeError
+
+MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+Results = dict[str, list[dict[str, Any]]]
+
+
+def update_documents(documents: list[Path], results: Results, write: bool) -> list[Path]:
+    """Bring the tables of documents up to date.
+
+    Parameters
+    ----------
+    documents : list of Path
+        Markdown files.
+    results : dict
+        What `benchmarks.results.load_all` gave.
+    write : bool
+        Whether to write, or only to compare.
+
+    Returns
+    -------
+    list of Path
+        The documents that were, or are, out of date.
+
+    Raises
+    ------
+    SerEdgeError
+        When a document has no mark, or asks for a table that is not known.
+    """
+    stale = []
+    for path in documents:
+        text = path.read_text(encoding="utf-8")
+        if not MARKED.search(text):
+            raise SerEdgeError(f"{path}: has no <!-- table: NAME --> mark")
+        renewed = _renewed(text, results, path)
+        if renewed != text:
+            stale.append(path)
+            if write:
+                path.write_text(renewed, encoding="utf-8")
+    return stale
+
+
+def _renewed(text: str, results: Results, path: Path) -> str:
+    return MARKED.sub(lambda mark: f"{mark[1]}{_table(mark[2], results, path)}\n{mark[3]}", text)
+
+
+def _table(name: str, results: Results, path: Path) -> str:
+    if name not in TABLES:
+        raise SerEdgeError(f"{path}: asks for the unknown table {name!r}")
+    return TABLES[name](results)
+
+
+def _protocol_table(results: Results) -> str:
+    """UAR and WA of every protocol, split and model file."""
+    rows = [["protocol", "split", "seed", "model", "UAR", "WA", "utterances", "KB"]]
+    for kind, runs in results.items():
+        if kind not in PROTOCOLS:
+            continue
+        for run in runs:
+            for name, model in run["models"].items():
+                figures = model["figures"]
+                rows.append(
+                    [
+                        kind,
+                        run["split"],
+                        str(run["seed"]),
+                        _variant(name),
+                        f"{figures['uar']:.3f}",
+                        f"{figures['wa']:.3f}",
+                        str(figures["utterances"]),
+                        f"{model['bytes'] / 1024:.0f}",
+                    ]
+                )
+        rows += _means(kind, runs)
+    return _markdown(rows)
+
+
+def _means(kind: str, runs: list[dict[str, Any]]) -> list[list[str]]:
+    rows = []
+    for name in runs[0]["models"]:
+        uar = np.array([run["models"][name]["figures"]["uar"] for run in runs])
+        wa = np.array([run["models"][name]["figures"]["wa"] for run in runs])
+        seeds = ", ".join(sorted({str(run["seed"]) for run in runs}))
+        rows.append(
+            [
+                f"**{kind}**",
+                f"mean of {len(runs)}",
+                seeds,
+                _variant(name),
+                f"**{uar.mean():.3f}**",
+                f"**{wa.mean():.3f}**",
+                "",
+                "",
+            ]
+        )
+    return rows
+
+
+def _bundled_table(results: Results) -> str:
+    """UAR, WA and the recall of every class of the bundled model, per test corpus."""
+    run = _bundled_run(results)
+    rows = [["tested on", "model", "UAR", "WA", "utterances", *run["labels"]]]
+    for name, model in run["models"].items():
+        parts = {"both": model["figures"], **model["figures"]["by_corpus"]}
+        for corpus, figures in parts.items():
+            recalls = [
+                f"{figures['recall'].get(label, float('nan')):.2f}" for label in run["labels"]
+            ]
+            rows.append(
+                [
+                    corpus,
+                    _variant(name),
+                    f"{figures['uar']:.3f}",
+                    f"{figures['wa']:.3f}",
+                    str(figures["utterances"]),
+                    *recalls,
+                ]
+            )
+    return _markdown(rows)
+
+
+def _bundled_file(results: Results) -> str:
+    """Size, hash and conversion of the bundled file."""
+    run = _bundled_run(results)
+    name = next(name for name in run["models"] if ".int8." in name)
+    model = run["models"][name]
+    comparison = model["conversion"]["comparison"]
+    return "\n".join(
+        [
+            f"- {model['bytes'] / 1024:.1f} KB, SHA-256 `{model['sha256']}`",
+            f"- int8 against float32: the same label on {comparison['agreement']:.1%} of "
+            f"{comparison['windows']} windows of training speakers that did not calibrate it; "
+            f"probabilities differ by {comparison['mean_difference']:.4f} on average, at most "
+            f"{comparison['largest_difference']:.4f}",
+            f"- trained on {_listed(run['speakers']['train'])}",
+            f"- selected on {_listed(run['speakers']['validation'])}",
+            f"- tested on {_listed(run['speakers']['test'])}",
+        ]
+    )
+
+
+def _features_table(results: Results) -> str:
+    """Speed of the features against other libraries."""
+    rows = [
+        [
+            "computation",
+            "ms, p50",
+            "ms, p90",
+            "times slower than ours, whole clip",
+            "than ours, new frames of a hop",
+        ]
+    ]
+    for result in results["features"]:
+        clip, hop = result["times_faster"].values()
+        for name, times in result["milliseconds"].items():
+            rows.append(
+                [
+                    name,
+                    f"{times['p50']:.3f}",
+                    f"{times['p90']:.3f}",
+                    _ratio(clip.get(name)),
+                    _ratio(hop.get(name)),
+                ]
+            )
+    return _markdown(rows)
+
+
+def _bundled_run(results: Results) -> dict[str, Any]:
+    return results["bundled"][0]
+
+
+def _ratio(percentiles: dict[str, float] | None) -> str:
+    if percentiles is None:
+        return ""
+    return f"{percentiles['p50']:.1f} ({percentiles['p10']:.1f} - {percentiles['p90']:.1f})"
+
+
+def _variant(file_name: str) -> str:
+    """What stands between the dots of ``model.int8.tflite``."""
+    return file_name.split(".")[-2]
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names)
+
+
+def _markdown(rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines.insert(1, "|" + "---|" * len(rows[0]))
+    return "\n".join(lines)
+
+
+PROTOCOLS = ("ravdess-5fold", "tess-loso")
+TABLES: dict[str, Callable[[Results], str]] = {
+    "protocols": _protocol_table,
+    "bundled": _bundled_table,
+    "bundled-file": _bundled_file,
+    "features": _features_table,
+}

@@ -1,0 +1,437 @@
+"""The front end: a stream gives what the whole clip gives, and each feature what it says."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from edge_runtime import FeatureConfig, FeatureExtractor, FrameStream, SerEdgeError
+from edge_runtime.features import KINDS, PRESETS, window_features
+
+# float32 holds a C0 of -1000 dB to 6e-5.
+ROUNDING = {"rtol": 1e-6, "atol": 1e-4}
+EVERY_KIND = FeatureConfig(kinds=KINDS, n_mels=20, n_mfcc=12)
+CONFIGS = {
+    **PRESETS,
+    **{kind: FeatureConfig(kinds=(kind,)) for kind in KINDS},
+    "every kind": EVERY_KIND,
+    "pre-emphasis": replace(EVERY_KIND, pre_emphasis=0.97),
+    "hop beyond frame": replace(EVERY_KIND, hop_length=1200, pre_emphasis=0.9),
+    "hop of one frame": replace(EVERY_KIND, hop_length=512),
+    "magnitude": replace(EVERY_KIND, spectrum="magnitude", window="hamming"),
+}
+
+
+@st.composite
+def configs(draw: st.DrawFn, **fixed: Any) -> FeatureConfig:
+    """Any valid configuration of modest size."""
+    sample_rate = draw(st.sampled_from([8000, 16000, 22050]))
+    frame_length = draw(st.integers(2, 600))
+    fields = {
+        "kinds": tuple(draw(st.permutations(KINDS))[: draw(st.integers(1, 4))]),
+        "sample_rate": sample_rate,
+        "frame_length": frame_length,
+        "hop_length": draw(st.integers(1, 900)),
+        "fft_size": max(frame_length, draw(st.sampled_from([256, 500, 512, 777]))),
+        "window": draw(st.sampled_from(["hann", "hamming", "rectangular"])),
+        "pre_emphasis": draw(st.sampled_from([0.0, 0.5, 0.97])),
+        "spectrum": draw(st.sampled_from(["power", "power_over_n", "magnitude"])),
+        "n_mels": draw(st.integers(2, 24)),
+        "fmin": draw(st.floats(0.0, 300.0)),
+        "fmax": draw(st.sampled_from([0.0, 3000.0, sample_rate / 2])),
+        "mel_scale": draw(st.sampled_from(["slaney", "htk"])),
+        "mel_norm": draw(st.sampled_from(["slaney", "none"])),
+        "mel_edges": draw(st.sampled_from(["exact", "bins"])),
+        "log": draw(st.sampled_from(["db", "ln"])),
+        "log_floor": draw(st.sampled_from([1e-10, 1e-6, 2.2e-16])),
+        "lifter": draw(st.sampled_from([0, 22])),
+        "first_coefficient": draw(st.sampled_from(["c0", "log_energy", "none"])),
+        "level": draw(st.sampled_from(["none", "peak"])),
+        "mean_subtraction": draw(st.booleans()),
+        "delta_order": draw(st.integers(0, 2)),
+        "delta_reach": draw(st.integers(1, 4)),
+        "pool": draw(st.sampled_from(["none", "mean"])),
+    }
+    fields["n_mfcc"] = draw(st.integers(2, fields["n_mels"]))
+    try:
+        return FeatureConfig(**{**fields, **fixed})
+    except SerEdgeError:  # a mel band without an FFT bin, a level that nothing carries
+        assume(False)
+        raise
+
+
+def sound(n_samples: int, seed: int = 0) -> np.ndarray:
+    """Noise that swells and fades, with a stretch of digital silence."""
+    rng = np.random.default_rng(seed)
+    envelope = 10.0 ** (-2.5 + 2.0 * np.sin(np.arange(n_samples) / 900.0))
+    samples = rng.normal(size=n_samples) * envelope
+    samples[n_samples // 3 : n_samples // 2] = 0.0
+    return samples.astype(np.float32)
+
+
+def cut(samples: np.ndarray, sizes: list[int]) -> list[np.ndarray]:
+    """Pieces of the given sizes, the last one of what is left."""
+    return np.split(samples, np.minimum(np.cumsum(sizes, dtype=np.int64), len(samples)))
+
+
+def streamed(config: FeatureConfig, chunks: list[np.ndarray]) -> np.ndarray:
+    stream = FrameStream(FeatureExtractor(config))
+    return np.concatenate([stream.push(chunk) for chunk in chunks])
+
+
+# --- a stream is the whole clip -----------------------------------------------------------------
+
+
+@settings(max_examples=80)
+@given(configs(), st.lists(st.integers(0, 2500), max_size=20), st.integers(0, 9000))
+@example(replace(EVERY_KIND, hop_length=900), [1, 511, 1, 0, 388, 900], 5000)
+def test_any_cutting_of_a_stream_gives_the_frames_of_the_clip(
+    config: FeatureConfig, sizes: list[int], n_samples: int
+) -> None:
+    samples = sound(n_samples)
+    wanted = FeatureExtractor(config).frames(samples)
+    got = streamed(config, cut(samples, sizes))
+    assert got.dtype == wanted.dtype == np.float32
+    assert got.shape == wanted.shape == (config.frames_in(n_samples), config.frame_dim + 1)
+    np.testing.assert_allclose(got, wanted, **ROUNDING)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("size", [1, 160, 4096])
+def test_chunks_of_one_size_give_the_frames_of_the_clip(name: str, size: int) -> None:
+    config = CONFIGS[name]
+    samples = sound(config.samples_for(5) + 7)
+    got = streamed(config, np.split(samples, range(size, len(samples), size)))
+    np.testing.assert_allclose(got, FeatureExtractor(config).frames(samples), **ROUNDING)
+    assert len(got) == 5
+
+
+def test_long_clip_worked_in_blocks_is_every_frame_by_itself() -> None:
+    config = replace(EVERY_KIND, pre_emphasis=0.97)
+    extractor = FeatureExtractor(config)
+    samples = sound(config.samples_for(700))
+    frames = extractor.frames(samples)
+    for first in (1, 127, 128, 129, 199, 200, 255, 256, 399, 400, 699):
+        # One sample more in front: what pre-emphasis looks back at.
+        start = first * config.hop_length - 1
+        stream = FrameStream(extractor)
+        stream.push(samples[start - config.hop_length + 1 : start + 1])
+        stream.push(samples[start + 1 : start + 1 + config.frame_length])
+        alone = FeatureExtractor(replace(config, hop_length=config.frame_length))
+        lone = FrameStream(alone)
+        padded = np.concatenate(
+            (np.zeros(config.frame_length - 1), samples[start : start + 1 + config.frame_length])
+        )
+        np.testing.assert_allclose(lone.push(padded)[-1], frames[first], **ROUNDING)
+
+
+@settings(max_examples=30)
+@given(configs(), st.integers(0, 3000), st.integers(0, 3000))
+def test_reset_starts_anew(config: FeatureConfig, n_before: int, n_after: int) -> None:
+    stream = FrameStream(FeatureExtractor(config))
+    stream.push(sound(n_before, seed=1))
+    stream.reset()
+    samples = sound(n_after, seed=2)
+    wanted = FrameStream(FeatureExtractor(config)).push(samples)
+    np.testing.assert_array_equal(stream.push(samples), wanted)
+
+
+@settings(max_examples=50)
+@given(configs(), st.lists(st.integers(0, 5000), min_size=1, max_size=20))
+def test_stream_holds_back_one_frame_at_most(config: FeatureConfig, sizes: list[int]) -> None:
+    stream = FrameStream(FeatureExtractor(config))
+    for size in sizes:
+        stream.push(sound(size))
+        arrays = [value for value in vars(stream).values() if isinstance(value, np.ndarray)]
+        assert sum(array.size for array in arrays) <= config.frame_length + 1
+        assert all(array.base is None for array in arrays)  # no view keeps a chunk alive
+
+
+def test_endless_stream_does_not_fill_the_memory() -> None:
+    stream = FrameStream(FeatureExtractor(EVERY_KIND))
+    chunk = sound(8000)
+    for _ in range(10):
+        stream.push(chunk)
+    tracemalloc.start()
+    try:
+        stream.push(chunk)
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(100):
+            stream.push(chunk)
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert grown < 20_000
+
+
+def test_frames_do_not_change_when_the_stream_goes_on() -> None:
+    stream = FrameStream(FeatureExtractor(EVERY_KIND))
+    first = stream.push(sound(4000))
+    kept = first.copy()
+    stream.push(sound(4000, seed=3))
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_input_is_left_as_it_was() -> None:
+    samples = sound(4000)
+    kept = samples.copy()
+    extractor = FeatureExtractor(replace(EVERY_KIND, level="peak", mean_subtraction=True))
+    frames = extractor.frames(samples)
+    frames_kept = frames.copy()
+    window_features(extractor.config, frames)
+    np.testing.assert_array_equal(samples, kept)
+    np.testing.assert_array_equal(frames, frames_kept)
+
+
+@pytest.mark.parametrize("shape", [(400, 2), (1, 400), ()])
+def test_sound_of_several_channels_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(SerEdgeError, match="one channel"):
+        FrameStream(FeatureExtractor(EVERY_KIND)).push(np.zeros(shape, np.float32))
+
+
+# --- shapes -------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60)
+@given(configs(), st.integers(0, 6000))
+def test_features_have_the_stated_shape(config: FeatureConfig, n_samples: int) -> None:
+    n_frames = config.frames_in(n_samples)
+    extractor = FeatureExtractor(config)
+    if n_frames == 0:
+        with pytest.raises(SerEdgeError, match=f"at least {config.frame_length} samples"):
+            extractor(sound(n_samples))
+        return
+    features = extractor(sound(n_samples))
+    shape = (config.feature_dim,) if config.pool == "mean" else (n_frames, config.feature_dim)
+    assert features.shape == shape
+    assert features.dtype == np.float32
+    assert np.all(np.isfinite(features))
+
+
+@given(configs(), st.integers(1, 500))
+def test_samples_for_is_the_least_that_holds_as_many_frames(
+    config: FeatureConfig, n_frames: int
+) -> None:
+    n_samples = config.samples_for(n_frames)
+    assert config.frames_in(n_samples) == n_frames
+    assert config.frames_in(n_samples - 1) == n_frames - 1
+    assert config.samples_for(0) == 0
+
+
+# --- each feature is what it says ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("frame_length", "hop_length"), [(512, 160), (400, 400), (100, 333)])
+def test_rms_and_zero_crossings_are_librosas(frame_length: int, hop_length: int) -> None:
+    librosa = pytest.importorskip("librosa", reason="librosa is the reference")
+    config = FeatureConfig(
+        kinds=("rms", "zcr"), frame_length=frame_length, hop_length=hop_length, pre_emphasis=0.97
+    )
+    samples = sound(9000)
+    frame = {"frame_length": frame_length, "hop_length": hop_length, "center": False}
+    features = FeatureExtractor(config)(samples)
+    wanted_rms = librosa.feature.rms(y=samples.astype(np.float64), **frame)[0]
+    wanted_zcr = librosa.feature.zero_crossing_rate(samples, pad=False, **frame)[0]
+    np.testing.assert_allclose(features[:, 0], wanted_rms, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(features[:, 1], wanted_zcr, rtol=1e-6)
+
+
+@pytest.mark.parametrize("reach", [1, 2, 9])
+@pytest.mark.parametrize("n_frames", [1, 3, 40])
+def test_deltas_are_those_of_the_htk_formula(reach: int, n_frames: int) -> None:
+    psf = pytest.importorskip("python_speech_features", reason="it is the reference")
+    plain = replace(EVERY_KIND, kinds=("mfcc",))
+    samples = sound(plain.samples_for(n_frames), seed=4)
+    statics = FeatureExtractor(plain)(samples)
+    first = psf.delta(statics.astype(np.float64), reach)
+    wanted = np.concatenate((statics, first, psf.delta(first, reach)), axis=1)
+    config = replace(plain, delta_order=2, delta_reach=reach)
+    np.testing.assert_allclose(FeatureExtractor(config)(samples), wanted, rtol=1e-5, atol=1e-3)
+    config = replace(plain, delta_order=1, delta_reach=reach)
+    width = 2 * plain.frame_dim
+    np.testing.assert_allclose(
+        FeatureExtractor(config)(samples), wanted[:, :width], rtol=1e-5, atol=1e-3
+    )
+
+
+@settings(max_examples=40)
+@given(
+    configs(level="peak", log_floor=1e-25),
+    st.floats(-50.0, 20.0),
+    st.integers(0, 5),
+)
+def test_level_makes_the_features_blind_to_gain(
+    config: FeatureConfig, gain_db: float, seed: int
+) -> None:
+    assume(not {"rms", "zcr"} & set(config.kinds))
+    assume(config.frame_length >= 32)
+    samples = np.random.default_rng(seed).normal(0.0, 0.05, config.samples_for(8))
+    extractor = FeatureExtractor(config)
+    louder = extractor(samples * 10.0 ** (gain_db / 20.0))
+    np.testing.assert_allclose(louder, extractor(samples), rtol=1e-4, atol=5e-3)
+
+
+@settings(max_examples=30)
+@given(configs(level="none", mean_subtraction=True, delta_order=0, pool="none"))
+def test_mean_subtraction_leaves_a_mean_of_zero(config: FeatureConfig) -> None:
+    features = FeatureExtractor(config)(sound(config.samples_for(12)))
+    np.testing.assert_allclose(features.mean(axis=0), 0.0, atol=1e-3)
+
+
+@settings(max_examples=30)
+@given(configs(pool="mean"))
+def test_pooling_is_the_mean_over_time(config: FeatureConfig) -> None:
+    samples = sound(config.samples_for(12))
+    wanted = FeatureExtractor(replace(config, pool="none"))(samples).mean(axis=0)
+    np.testing.assert_allclose(FeatureExtractor(config)(samples), wanted, **ROUNDING)
+
+
+@settings(max_examples=30)
+@given(configs(pool="none", delta_order=0, mean_subtraction=False, level="none", fmin=0.0))
+def test_kinds_stand_side_by_side_in_their_order(config: FeatureConfig) -> None:
+    samples = sound(config.samples_for(4))
+    alone = [FeatureExtractor(replace(config, kinds=(kind,)))(samples) for kind in config.kinds]
+    np.testing.assert_allclose(
+        FeatureExtractor(config)(samples), np.concatenate(alone, axis=1), **ROUNDING
+    )
+
+
+def test_dropping_c0_leaves_the_other_coefficients() -> None:
+    config = FeatureConfig(n_mels=30, n_mfcc=13)
+    samples = sound(4000)
+    with_c0 = FeatureExtractor(config)(samples)
+    without = FeatureExtractor(replace(config, first_coefficient="none"))(samples)
+    np.testing.assert_allclose(without, with_c0[:, 1:], **ROUNDING)
+
+
+def test_pre_emphasis_is_the_filter_of_the_whole_signal() -> None:
+    config = replace(EVERY_KIND, kinds=("mfcc", "log_mel"))
+    samples = sound(6000).astype(np.float64)
+    filtered = np.append(samples[0], samples[1:] - 0.97 * samples[:-1])
+    got = FeatureExtractor(replace(config, pre_emphasis=0.97))(samples.astype(np.float32))
+    np.testing.assert_allclose(got, FeatureExtractor(config)(filtered), rtol=1e-4, atol=1e-2)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("gain_db", [0.0, -30.0])
+def test_level_of_a_sine_is_its_amplitude(name: str, gain_db: float) -> None:
+    config = replace(CONFIGS[name], pre_emphasis=0.0, log_floor=1e-16)
+    time = np.arange(config.samples_for(10)) / config.sample_rate
+    sine = 10.0 ** (gain_db / 20.0) * np.sin(2 * np.pi * 1000.0 * time)
+    extractor = FeatureExtractor(config)
+    levels = extractor.level_dbfs(extractor.frames(sine))
+    np.testing.assert_allclose(levels, gain_db, atol=0.5)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_digital_silence_is_finite_and_below_any_microphone(name: str) -> None:
+    extractor = FeatureExtractor(CONFIGS[name])
+    frames = extractor.frames(np.zeros(CONFIGS[name].samples_for(3), np.float32))
+    assert np.all(np.isfinite(frames))
+    assert extractor.level_dbfs(frames).max() < -80.0
+
+
+# --- the configuration --------------------------------------------------------------------------
+
+WRONG = [
+    ("kinds", ()),
+    ("kinds", ("mfcc", "mfcc")),
+    ("kinds", ("plp",)),
+    ("kinds", ["mfcc"]),
+    ("sample_rate", 3999),
+    ("sample_rate", 192001),
+    ("frame_length", 1),
+    ("frame_length", 513),
+    ("fft_size", 65537),
+    ("hop_length", 0),
+    ("hop_length", 65537),
+    ("window", "kaiser"),
+    ("pre_emphasis", 1.0),
+    ("pre_emphasis", -0.1),
+    ("pre_emphasis", float("nan")),
+    ("spectrum", "energy"),
+    ("n_mels", 0),
+    ("n_mels", 513),
+    ("n_mels", 300),  # bands without an FFT bin
+    ("fmin", -1.0),
+    ("fmin", 8000.0),
+    ("fmax", 8001.0),
+    ("fmax", float("nan")),
+    ("mel_scale", "bark"),
+    ("mel_norm", "area"),
+    ("mel_edges", "soft"),
+    ("log", "log10"),
+    ("log_floor", 0.0),
+    ("log_floor", float("nan")),
+    ("n_mfcc", 0),
+    ("n_mfcc", 65),
+    ("lifter", -1),
+    ("first_coefficient", "c1"),
+    ("level", "rms"),
+    ("delta_order", 3),
+    ("delta_order", -1),
+    ("delta_reach", 0),
+    ("delta_reach", 17),
+    ("pool", "max"),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), WRONG, ids=lambda value: str(value))
+def test_value_out_of_range_is_refused_by_name(field: str, value: Any) -> None:
+    with pytest.raises(SerEdgeError, match=rf"^feature configuration: \S*{field}\S* must be ."):
+        FeatureConfig(**{field: value})
+
+
+def test_mfcc_without_c0_needs_two_coefficients() -> None:
+    with pytest.raises(SerEdgeError, match="n_mfcc must be 2"):
+        FeatureConfig(n_mfcc=1, first_coefficient="none")
+
+
+def test_level_needs_a_kind_that_carries_it() -> None:
+    with pytest.raises(SerEdgeError, match="level must be none"):
+        FeatureConfig(kinds=("rms",), level="peak")
+
+
+@settings(max_examples=80)
+@given(configs())
+def test_configuration_survives_json(config: FeatureConfig) -> None:
+    assert FeatureConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_preset_survives_json(preset: str) -> None:
+    config = PRESETS[preset]
+    assert FeatureConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_absent_fields_have_their_defaults() -> None:
+    assert FeatureConfig.from_dict({}) == FeatureConfig()
+    assert FeatureConfig.from_dict({"pre_emphasis": 0}) == FeatureConfig()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("n_mel", 40),
+        ("kinds", "mfcc"),
+        ("kinds", [1]),
+        ("sample_rate", 16000.0),
+        ("sample_rate", "16000"),
+        ("hop_length", True),
+        ("mean_subtraction", 1),
+        ("window", None),
+        ("fmin", "0"),
+        ("fmax", True),
+        ("log_floor", None),
+    ],
+)
+def test_unknown_field_or_wrong_type_is_refused_by_name(field: str, value: Any) -> None:
+    with pytest.raises(SerEdgeError, match=f"^feature configuration: {field} must be "):
+        FeatureConfig.from_dict({field: value})

@@ -1,0 +1,38 @@
+"""Reads an utterance of a corpus whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import SerEdgeError
+from edge_runtime.sources import AudioFile
+
+
+def read_utterance(path: Path, sample_rate: int) -> NDArray[np.float32]:
+    """Read a sound file, however quiet or clipped: a corpus is judged as it is.
+
+    Parameters
+    ----------
+    path : Path
+        The sound file.
+    sample_rate : int
+        Samples per second of the result.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_samples,)
+        Mono samples in [-1, 1].
+
+    Raises
+    ------
+    SerEdgeError
+        When the file cannot be read or holds no sound.
+    """
+    with AudioFile(path, sample_rate) as source:
+        chunks = list(source.chunks())
+    if not chunks:
+        raise SerEdgeError(f"{path}: is too short to hold a sample")
+    return np.concatenate(chunks)
