@@ -13,6 +13,7 @@ from convert.fitted import FittedModel
 from edge_runtime.backends import Backend, load_backend
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.metadata import ENTRY
+from edge_runtime.quiet import quiet_libraries
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,9 @@ def _check_fit(fitted: FittedModel, backend: Backend) -> None:
 
 
 def _keras_scores(fitted: FittedModel) -> NDArray[np.float32]:
-    import keras
+    # TensorFlow's start-up notes are of no use here.
+    with quiet_libraries():
+        import keras
 
     model = keras.models.load_model(fitted.path, compile=False, safe_mode=True)
     return np.asarray(model.predict(fitted.comparison, batch_size=64, verbose=0))

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edge_runtime.errors import SerEdgeError
 from train.corpora import read_corpora
 from train.features import FeatureCache

@@ -102,10 +102,10 @@ def write_tess(
 ) -> Path:
     # The frequencies of RAVDESS, where "calm" comes second and TESS's order is the same.
     frequencies = (0, 2, 3, 4, 5, 6, 7)
-    for speaker in speakers:
+    for speaker_number, speaker in enumerate(speakers, start=1):
         for code in codes:
             for number, word in enumerate(words):
-                sound = tone(frequencies[TESS_CODES.index(code)], 1000 * len(speaker) + number)
+                sound = tone(frequencies[TESS_CODES.index(code)], 1000 * speaker_number + number)
                 name = f"{speaker}_{word}_{code}.wav"
                 write_wav(folder / f"{speaker}_{code}" / name, sound)
     return folder

@@ -1,0 +1,124 @@
+"""Random variation: fixed by its generator, of the right shape, and never beyond what was asked."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from train.augment import SILENCE_DB, Augmentation, random_window
+
+SEEDS = st.integers(0, 2**32 - 1)
+SHARES = st.floats(0.0, 0.99)
+AUGMENTATIONS = st.builds(
+    Augmentation,
+    tempo=SHARES,
+    warp=SHARES,
+    tilt_db=st.floats(0.0, 40.0),
+    gain_db=st.floats(0.0, 40.0),
+    noise_db=st.tuples(st.floats(-10.0, 100.0), st.floats(-10.0, 100.0)),
+    time_mask=SHARES,
+    band_mask=SHARES,
+)
+
+
+def utterance(frames: int, bands: int, seed: int = 0) -> np.ndarray:
+    """Log-mel frames with a quiet end, as recordings have."""
+    log_mel = np.random.default_rng(seed).normal(-20.0, 10.0, (frames, bands))
+    log_mel[-frames // 4 :] = SILENCE_DB
+    return log_mel.astype(np.float32)
+
+
+@settings(deadline=None)
+@given(AUGMENTATIONS, SEEDS, st.integers(2, 60), st.integers(2, 30), st.integers(1, 60))
+def test_any_variation_gives_a_finite_window_that_the_seed_fixes(
+    augmentation, seed, frames, bands, length
+):
+    log_mel = utterance(frames, bands, seed)
+    before = log_mel.copy()
+    windows = [
+        random_window(log_mel, length, augmentation, np.random.default_rng(seed)) for _ in range(2)
+    ]
+    assert windows[0].shape == (length, bands)
+    assert windows[0].dtype == np.float32
+    assert np.all(np.isfinite(windows[0]))
+    np.testing.assert_array_equal(*windows)
+    np.testing.assert_array_equal(log_mel, before)
+
+
+@given(SEEDS)
+def test_digital_silence_stays_finite(seed):
+    silence = np.full((40, 24), SILENCE_DB, dtype=np.float32)
+    everything = Augmentation(0.2, 0.2, 12.0, 10.0, (35.0, 80.0), 0.3, 0.3)
+    window = random_window(silence, 31, everything, np.random.default_rng(seed))
+    assert np.all(np.isfinite(window))
+
+
+@given(SEEDS, st.integers(31, 90))
+def test_without_variation_the_window_is_a_crop(seed, frames):
+    """Of a ramp over time every crop is a ramp of the same slope; outside it there is silence."""
+    ramp = np.arange(frames, dtype=np.float32)[:, None] * np.ones(24, np.float32) / 4
+    window = random_window(ramp, 31, Augmentation(), np.random.default_rng(seed))
+    inside = np.all(window > SILENCE_DB, axis=1)
+    assert inside.any()
+    assert np.all(window[~inside] == SILENCE_DB)
+    np.testing.assert_allclose(np.diff(window[inside], axis=0), 0.25, atol=1e-4)
+    assert np.all(window[inside] >= 0.0)
+    assert np.all(window[inside] <= (frames - 1) / 4)
+    np.testing.assert_array_equal(window, np.repeat(window[:, :1], 24, axis=1))
+
+
+@given(SEEDS)
+def test_a_window_shows_speech(seed):
+    """The window's middle lies between the first and the last loud frame."""
+    log_mel = np.full((200, 24), SILENCE_DB, dtype=np.float32)
+    log_mel[150:170] = 0.0
+    window = random_window(log_mel, 31, Augmentation(), np.random.default_rng(seed))
+    assert window.max() > -1.0
+
+
+@given(SEEDS, st.floats(0.1, 30.0))
+def test_gain_moves_all_bands_alike_and_not_too_far(seed, gain_db):
+    flat = np.zeros((100, 24), dtype=np.float32)
+    window = random_window(flat, 31, Augmentation(gain_db=gain_db), np.random.default_rng(seed))
+    middle = window[15]
+    assert np.ptp(middle) < 1e-4
+    assert np.abs(middle).max() <= gain_db + 1e-4
+
+
+@given(SEEDS, st.floats(0.1, 30.0))
+def test_tilt_is_a_slope_about_the_middle(seed, tilt_db):
+    flat = np.zeros((100, 24), dtype=np.float32)
+    window = random_window(flat, 31, Augmentation(tilt_db=tilt_db), np.random.default_rng(seed))
+    steps = np.diff(window[15])
+    assert np.ptp(steps) < 1e-4
+    assert abs(window[15, -1] - window[15, 0]) <= tilt_db + 1e-4
+    assert abs(window[15].mean()) < 1e-3
+
+
+@given(SEEDS)
+def test_noise_only_adds(seed):
+    log_mel = utterance(100, 24)
+    augmentation = Augmentation(noise_db=(20.0, 40.0))
+    plain = random_window(log_mel, 31, Augmentation(), np.random.default_rng(seed))
+    noisy = random_window(log_mel, 31, augmentation, np.random.default_rng(seed))
+    assert np.all(noisy >= plain - 1e-3)
+    assert np.any(noisy > plain + 1.0)
+
+
+@given(SEEDS, st.floats(0.05, 0.9))
+def test_masks_blank_no_more_than_their_share(seed, share):
+    log_mel = utterance(200, 24, seed)[:150]
+    augmentation = Augmentation(time_mask=share, band_mask=share)
+    window = random_window(log_mel, 31, augmentation, np.random.default_rng(seed))
+    plain = random_window(log_mel, 31, Augmentation(), np.random.default_rng(seed))
+    touched = window != plain
+    assert np.count_nonzero(touched.all(axis=1)) <= share * 31
+    assert np.count_nonzero(touched.all(axis=0)) <= share * 24
+
+
+def test_windows_differ():
+    rng = np.random.default_rng(0)
+    everything = Augmentation(0.1, 0.1, 6.0, 6.0, (35.0, 80.0), 0.2, 0.2)
+    windows = {random_window(utterance(90, 24), 31, everything, rng).tobytes() for _ in range(20)}
+    assert len(windows) == 20
