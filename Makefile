@@ -5,7 +5,10 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 SETUP := setup.cfg constraints.txt pyproject.toml
 PYTEST_ARGS ?=
-BENCH ?= latency features
+BENCH ?= features
+SEED ?= 0
+RUN := runs/edge-seed$(SEED)
+DOCUMENTS := README.md docs/results.md edge_runtime/models/default.md
 
 # The lightest environments a device may have, where the tests check what the runtime needs.
 BASE_PY := .venv-base/bin/python
@@ -19,7 +22,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test cov lint types bench clean distclean test-environments debian-packages
+.PHONY: help demo test cov lint types bench model protocols tables clean distclean test-environments debian-packages
 
 help:  ## show this list
 	@echo "ser-edge: make TARGET [PYTHON=python3.12]"
@@ -44,12 +47,38 @@ types: $(VENV)/.stamp-dev  ## check the types
 bench: $(VENV)/.stamp-dev  ## measure this machine (BENCH="latency peers")
 	@for part in $(BENCH); do echo "== ser-bench $$part"; $(VENV)/bin/ser-bench $$part; done
 
+model: $(VENV)/.stamp-dev  ## train, convert, judge and bundle the model (needs SER_EDGE_CORPORA)
+	$(VENV)/bin/ser-train fit edge --seed $(SEED)
+	$(call judged,$(RUN),bundled/edge-seed$(SEED))
+	cp $(RUN)/model.int8.tflite edge_runtime/models/default.tflite
+	$(MAKE) tables
+
+protocols: $(VENV)/.stamp-dev  ## judge the recipe on ravdess-5fold and tess-loso (hours)
+	@for protocol in ravdess-5fold tess-loso; do \
+		$(VENV)/bin/ser-train evaluate edge --protocol $$protocol --seed $(SEED); \
+		for run in runs/$$protocol/edge-seed$(SEED)/*/; do \
+			$(call judged,$$run,$$protocol/edge-seed$(SEED)-$$(basename $$run)); \
+		done; \
+	done
+	$(MAKE) tables
+
+tables: $(VENV)/.stamp-dev  ## write the documents' tables from the stored results
+	$(VENV)/bin/ser-bench tables $(DOCUMENTS)
+
 clean:  ## remove build outputs and caches; keeps environments, models and corpora
 	rm -rf build dist *.egg-info htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the environments as well
 	rm -rf .venv .venv-base .venv-onnx .venv-tflite
+
+# $(call judged,RUN,RESULT): convert a run's model and store how its files do on the run's test part.
+define judged
+$(VENV)/bin/ser-convert $(1)/model.keras --float32 && \
+$(VENV)/bin/ser-convert $(1)/model.keras --int8 && \
+$(VENV)/bin/ser-bench accuracy $(1) $(1)/model.float32.tflite $(1)/model.int8.tflite \
+	--store benchmarks/results/$(2).json
+endef
 
 # --- the environments ---------------------------------------------------------------------------
 

@@ -55,7 +55,8 @@ def judge_run(run_folder: Path, models: list[Path], corpora: Path) -> dict[str, 
         classifier = Classifier(path)
         if classifier.metadata.labels != labels:
             raise SerEdgeError(f"{path}: its labels are not those of the run in {run_folder}")
-        scores = _scores(classifier, utterances)
+        # As they are stored, so that the figures follow from the stored scores exactly.
+        scores = np.round(_scores(classifier, utterances), SCORE_DECIMALS)
         judged[path.name] = {
             "bytes": path.stat().st_size,
             "sha256": classifier.hash,

@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     features.add_argument(
         "--sound", type=Path, metavar="FILE", help="of at least 3 s (default: synthesised)"
     )
+    features.add_argument("--store", type=Path, metavar="FILE.json", help="keep the result")
     features.add_argument(
         "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
     )
@@ -89,8 +90,11 @@ def _positive(text: str) -> int:
 
 def _features(arguments: argparse.Namespace) -> int:
     from benchmarks.features import as_table, bench_features
+    from benchmarks.results import store
 
     result = bench_features(arguments.rounds, arguments.sound)
+    if arguments.store:
+        store(result, arguments.store)
     print(json.dumps(result) if arguments.format == "jsonl" else as_table(result))
     return 0
 

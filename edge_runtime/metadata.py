@@ -121,7 +121,7 @@ class ModelMetadata:
             "feature_scale must be finite and above 0",
         )
         _require(all(map(_is_text, self.outputs)), "outputs must be printable text")
-        _require(self.outputs[:1] == ("scores",), "the first output must be scores")
+        _require(self.outputs[:1] == ("scores",), "outputs must begin with scores")
         _require(
             _is_number(self.temperature) and self.temperature > 0.0, "temperature must be above 0"
         )

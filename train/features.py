@@ -28,6 +28,8 @@ from train.corpora import Utterance
 
 # Far below any recipe's own floor, so that a recipe's floor can be applied after a gain.
 CACHE_FLOOR = 1e-10
+# Of a recipe: below it, what the cache's floor adds up to over the bands shows in a frame's level.
+LEAST_LOG_FLOOR = 1e-7
 CACHE_VERSION = 1
 
 
@@ -42,8 +44,8 @@ def log_mel_config(config: FeatureConfig) -> FeatureConfig:
     from_log_mel = set(config.kinds) <= {"mfcc", "log_mel"}
     if not from_log_mel or config.first_coefficient == "log_energy":
         raise SerEdgeError("recipe: training features must be mfcc (with C0 or none) or log_mel")
-    if config.log_floor < CACHE_FLOOR:
-        raise SerEdgeError(f"recipe: log_floor must be at least {CACHE_FLOOR:g}")
+    if config.log_floor < LEAST_LOG_FLOOR:
+        raise SerEdgeError(f"recipe: log_floor must be at least {LEAST_LOG_FLOOR:g} for training")
     return replace(
         config,
         kinds=("log_mel",),

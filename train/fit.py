@@ -256,7 +256,7 @@ def _one_cycle(recipe: Recipe) -> keras.optimizers.schedules.LearningRateSchedul
     warmup = max(1, steps // 10)
     return keras.optimizers.schedules.CosineDecay(
         recipe.training.learning_rate / 25.0,
-        steps - warmup,
+        max(1, steps - warmup),
         warmup_target=recipe.training.learning_rate,
         warmup_steps=warmup,
     )

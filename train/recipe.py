@@ -32,8 +32,13 @@ TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         lambda value: isinstance(value, tuple) and all(isinstance(v, str) for v in value),
     ),
     "tuple[float, float]": (
-        "a list of two numbers",
-        lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value)),
+        "a list of two numbers, the smaller first",
+        lambda value: (
+            isinstance(value, tuple)
+            and len(value) == 2
+            and all(map(_is_number, value))
+            and value[0] <= value[1]
+        ),
     ),
     "dict[str, str]": (
         "a table of texts",

@@ -58,7 +58,7 @@ def save_run(
     scores : ndarray of float32, shape (n_clips, n_labels)
         Their scores.
     figures : dict
-        What `train.evaluate.figures_of` computed from them.
+        What `train.figures` computed from them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     metadata = replace(

@@ -35,8 +35,12 @@ def listening(microphone: VirtualMicrophone, *options: str) -> Iterator[subproce
     """Run ``ser-edge listen`` on the virtual microphone until the block ends."""
     command = [sys.executable, "-m", "edge_runtime.cli", "listen", "--device", "pulse", *options]
     process = subprocess.Popen(
-        command, cwd=ROOT, env=microphone.env, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command,
+        cwd=ROOT,
+        env=microphone.env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     try:
         yield process

@@ -15,7 +15,9 @@ def weights() -> dict[str, np.ndarray]:
     """Weights that make the probabilities differ: a convolution and two dense layers."""
     rng = np.random.default_rng(5)
     shapes = {"kernel": (3, 10, 8), "bias": (8,), "hidden": (8, 16), "scores": (16, N_LABELS)}
-    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    return {
+        name: (0.6 * rng.normal(size=shape)).astype(np.float32) for name, shape in shapes.items()
+    }
 
 
 def main(folder: Path) -> None:
@@ -33,8 +35,8 @@ def main(folder: Path) -> None:
         ]
     )
     model.set_weights(list(values.values()))
-    windows = np.random.default_rng(6).normal(size=(60, *SHAPE)).astype(np.float32)
-    windows *= np.linspace(0.2, 2.0, len(windows), dtype=np.float32)[:, None, None]
+    rng = np.random.default_rng(6)
+    windows = (rng.normal(size=(60, *SHAPE)) + rng.normal(size=(60, 1, 10))).astype(np.float32)
     np.save(folder / "windows.npy", windows)
     np.savez(folder / "weights.npz", **values)
 

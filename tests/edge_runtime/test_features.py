@@ -89,7 +89,7 @@ def streamed(config: FeatureConfig, chunks: list[np.ndarray]) -> np.ndarray:
 # --- a stream is the whole clip -----------------------------------------------------------------
 
 
-@settings(max_examples=80)
+@settings(max_examples=250)
 @given(configs(), st.lists(st.integers(0, 2500), max_size=20), st.integers(0, 9000))
 @example(replace(EVERY_KIND, hop_length=900), [1, 511, 1, 0, 388, 900], 5000)
 def test_any_cutting_of_a_stream_gives_the_frames_of_the_clip(
@@ -118,21 +118,14 @@ def test_long_clip_worked_in_blocks_is_every_frame_by_itself() -> None:
     extractor = FeatureExtractor(config)
     samples = sound(config.samples_for(700))
     frames = extractor.frames(samples)
-    for first in (1, 127, 128, 129, 199, 200, 255, 256, 399, 400, 699):
-        # One sample more in front: what pre-emphasis looks back at.
-        start = first * config.hop_length - 1
-        stream = FrameStream(extractor)
-        stream.push(samples[start - config.hop_length + 1 : start + 1])
-        stream.push(samples[start + 1 : start + 1 + config.frame_length])
-        alone = FeatureExtractor(replace(config, hop_length=config.frame_length))
-        lone = FrameStream(alone)
-        padded = np.concatenate(
-            (np.zeros(config.frame_length - 1), samples[start : start + 1 + config.frame_length])
-        )
-        np.testing.assert_allclose(lone.push(padded)[-1], frames[first], **ROUNDING)
+    for number in (1, 127, 128, 129, 199, 200, 201, 255, 256, 257, 400, 699):
+        # With the frame before it, as pre-emphasis looks back at one sample of that.
+        start = (number - 1) * config.hop_length
+        pair = extractor.frames(samples[start : start + config.samples_for(2)])
+        np.testing.assert_allclose(pair[1], frames[number], **ROUNDING)
 
 
-@settings(max_examples=30)
+@settings(max_examples=60)
 @given(configs(), st.integers(0, 3000), st.integers(0, 3000))
 def test_reset_starts_anew(config: FeatureConfig, n_before: int, n_after: int) -> None:
     stream = FrameStream(FeatureExtractor(config))
@@ -199,7 +192,7 @@ def test_sound_of_several_channels_is_refused(shape: tuple[int, ...]) -> None:
 # --- shapes -------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60)
+@settings(max_examples=150)
 @given(configs(), st.integers(0, 6000))
 def test_features_have_the_stated_shape(config: FeatureConfig, n_samples: int) -> None:
     n_frames = config.frames_in(n_samples)
@@ -261,31 +254,29 @@ def test_deltas_are_those_of_the_htk_formula(reach: int, n_frames: int) -> None:
     )
 
 
-@settings(max_examples=40)
+@settings(max_examples=80)
 @given(
-    configs(level="peak", log_floor=1e-25),
+    configs(kinds=("mfcc", "log_mel"), level="peak", log_floor=1e-25),
     st.floats(-50.0, 20.0),
     st.integers(0, 5),
 )
 def test_level_makes_the_features_blind_to_gain(
     config: FeatureConfig, gain_db: float, seed: int
 ) -> None:
-    assume(not {"rms", "zcr"} & set(config.kinds))
-    assume(config.frame_length >= 32)
     samples = np.random.default_rng(seed).normal(0.0, 0.05, config.samples_for(8))
     extractor = FeatureExtractor(config)
     louder = extractor(samples * 10.0 ** (gain_db / 20.0))
     np.testing.assert_allclose(louder, extractor(samples), rtol=1e-4, atol=5e-3)
 
 
-@settings(max_examples=30)
+@settings(max_examples=60)
 @given(configs(level="none", mean_subtraction=True, delta_order=0, pool="none"))
 def test_mean_subtraction_leaves_a_mean_of_zero(config: FeatureConfig) -> None:
     features = FeatureExtractor(config)(sound(config.samples_for(12)))
     np.testing.assert_allclose(features.mean(axis=0), 0.0, atol=1e-3)
 
 
-@settings(max_examples=30)
+@settings(max_examples=60)
 @given(configs(pool="mean"))
 def test_pooling_is_the_mean_over_time(config: FeatureConfig) -> None:
     samples = sound(config.samples_for(12))
@@ -293,7 +284,7 @@ def test_pooling_is_the_mean_over_time(config: FeatureConfig) -> None:
     np.testing.assert_allclose(FeatureExtractor(config)(samples), wanted, **ROUNDING)
 
 
-@settings(max_examples=30)
+@settings(max_examples=60)
 @given(configs(pool="none", delta_order=0, mean_subtraction=False, level="none", fmin=0.0))
 def test_kinds_stand_side_by_side_in_their_order(config: FeatureConfig) -> None:
     samples = sound(config.samples_for(4))

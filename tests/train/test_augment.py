@@ -16,7 +16,7 @@ AUGMENTATIONS = st.builds(
     warp=SHARES,
     tilt_db=st.floats(0.0, 40.0),
     gain_db=st.floats(0.0, 40.0),
-    noise_db=st.tuples(st.floats(-10.0, 100.0), st.floats(-10.0, 100.0)),
+    noise_db=st.tuples(st.floats(-10.0, 40.0), st.floats(40.0, 100.0)),
     time_mask=SHARES,
     band_mask=SHARES,
 )

@@ -79,7 +79,7 @@ def test_tess_leaves_out_what_it_does_not_know(tmp_path):
 
 
 def test_ravdess_labels_speakers_and_sentences(tmp_path):
-    emotions = "neutral calm happy sad angry fear disgust surprise".split()
+    emotions = ["neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surprise"]
     touch(tmp_path, *(f"Actor_07/03-01-0{n}-01-02-01-07.wav" for n in range(1, 9)))
     assert sorted(facts(read_ravdess(tmp_path))) == sorted(
         ("RAVDESS-07", "02", emotion) for emotion in emotions
@@ -161,7 +161,7 @@ def test_real_tess(real_corpora):
 
 def test_real_ravdess(real_corpora):
     utterances = read_ravdess(skip_without(real_corpora / "RAVDESS"))
-    others = "calm happy sad angry fear disgust surprise".split()
+    others = ["calm", "happy", "sad", "angry", "fear", "disgust", "surprise"]
     assert len(utterances) == 1440
     assert Counter(u.emotion for u in utterances) == {"neutral": 96, **dict.fromkeys(others, 192)}
     assert Counter(u.speaker for u in utterances) == {

@@ -117,6 +117,7 @@ def test_bytes_that_are_no_text(tmp_path):
         (changed("tempo = 1.0"), "tempo must be below 1"),
         (changed("time_mask = 2"), "time_mask must be below 1"),
         (changed("noise_db = [35.0]"), "noise_db must be a list of two numbers"),
+        (changed("noise_db = [80.0, 35.0]"), "noise_db must be .*the smaller first"),
         (changed("noise_db = 35.0"), "noise_db must be a list of two numbers"),
         (changed("gain_db = inf"), "gain_db must be a number"),
     ],

@@ -1,0 +1,415 @@
+"""The interpreters: what goes in and out of them, and what each says of a file it cannot run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from edge_runtime import Classifier, SerEdgeError
+from edge_runtime.backends import BACKEND_NAMES, dequantise, load_backend, quantise
+from edge_runtime.metadata import ModelMetadata, write_metadata
+
+DTYPES = st.sampled_from([np.int8, np.uint8, np.int16])
+SCALES = st.floats(2.0**-20, 2.0**10, width=32)
+REALS = hnp.arrays(np.float32, st.integers(1, 50), elements=st.floats(-1e6, 1e6, width=32))
+
+
+def error_of(work: Callable[..., Any], *arguments: Any) -> str:
+    with pytest.raises(SerEdgeError) as caught:
+        work(*arguments)
+    message = str(caught.value)
+    assert message.isprintable()
+    return message
+
+
+# --- quantisation -------------------------------------------------------------------------------
+
+
+@given(REALS, SCALES, DTYPES, st.data())
+def test_quantising_rounds_and_clips(
+    values: np.ndarray, scale: float, dtype: Any, data: st.DataObject
+) -> None:
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    zero_point = data.draw(st.integers(low, high))
+    got = quantise(values, scale, zero_point, dtype)
+    assert got.dtype == dtype
+    ratios = values / np.float32(scale)
+    wanted = [min(max(round(float(ratio)) + zero_point, low), high) for ratio in ratios]
+    assert got.tolist() == wanted
+
+
+@given(SCALES, DTYPES, st.data())
+def test_dequantised_is_within_half_a_step(scale: float, dtype: Any, data: st.DataObject) -> None:
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    zero_point = data.draw(st.integers(low, high))
+    inside = st.floats(float(low - zero_point), float(high - zero_point), width=32)
+    steps = np.array(data.draw(st.lists(inside, min_size=1, max_size=50)), np.float32)
+    values = steps * np.float32(scale)
+    restored = dequantise(quantise(values, scale, zero_point, dtype), scale, zero_point)
+    assert restored.dtype == np.float32
+    assert np.all(np.abs(restored - values) <= 0.5 * scale * (1 + 1e-2))
+
+
+@given(SCALES, DTYPES, st.data())
+def test_every_integer_survives_there_and_back(
+    scale: float, dtype: Any, data: st.DataObject
+) -> None:
+    zero_point = data.draw(st.integers(np.iinfo(dtype).min, np.iinfo(dtype).max))
+    integers = np.arange(np.iinfo(dtype).min, np.iinfo(dtype).max + 1, 7, dtype=dtype)
+    restored = quantise(dequantise(integers, scale, zero_point), scale, zero_point, dtype)
+    np.testing.assert_array_equal(restored, integers)
+
+
+# --- the same model in every interpreter --------------------------------------------------------
+
+
+def wanted_scores(folder: Path) -> np.ndarray:
+    """The scores by hand, in double precision, (n_windows, n_labels)."""
+    with np.load(folder / "weights.npz") as archive:
+        weights = {name: archive[name].astype(np.float64) for name in archive}
+    windows = np.load(folder / "windows.npy").astype(np.float64)
+    reach, n_out = len(weights["kernel"]), windows.shape[1] - len(weights["kernel"]) + 1
+    convolved = weights["bias"] + sum(
+        windows[:, offset : offset + n_out] @ weights["kernel"][offset] for offset in range(reach)
+    )
+    hidden = np.maximum(np.maximum(convolved, 0.0).mean(axis=1) @ weights["hidden"], 0.0)
+    logits = hidden @ weights["scores"]
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def run_all(path: Path, folder: Path, backend: str = "auto") -> np.ndarray:
+    loaded = load_backend(path, backend)
+    return np.stack([loaded.run(window)[0] for window in np.load(folder / "windows.npy")])
+
+
+@pytest.mark.parametrize("name", ["float32.tflite", "float32.onnx"])
+def test_float_model_gives_the_scores_of_its_weights(name: str, converted_models: Path) -> None:
+    got = run_all(converted_models / name, converted_models)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, wanted_scores(converted_models), atol=1e-5)
+    assert len(set(got.argmax(axis=1))) > 2  # a test that one class always passes is none
+
+
+def test_litert_and_onnxruntime_agree(converted_models: Path) -> None:
+    litert = run_all(converted_models / "float32.tflite", converted_models, "litert")
+    onnx = run_all(converted_models / "float32.onnx", converted_models, "onnxruntime")
+    np.testing.assert_allclose(litert, onnx, atol=1e-5)
+
+
+def test_int8_model_departs_little_from_its_float_model(converted_models: Path) -> None:
+    got = run_all(converted_models / "int8.tflite", converted_models)
+    wanted = wanted_scores(converted_models)
+    np.testing.assert_allclose(got.sum(axis=1), 1.0, atol=0.03)
+    assert np.abs(got - wanted).mean() < 0.03
+    assert (got.argmax(axis=1) == wanted.argmax(axis=1)).mean() > 0.8
+
+
+@pytest.mark.parametrize("name", ["float32.tflite", "int8.tflite", "float32.onnx"])
+def test_back_end_states_what_it_is_and_what_it_reads(name: str, converted_models: Path) -> None:
+    loaded = load_backend(converted_models / name)
+    assert loaded.name in BACKEND_NAMES
+    assert loaded.version[0].isdigit()
+    assert loaded.input_shape == (30, 10)
+    assert loaded.output_sizes == (7,)
+
+
+def test_extreme_features_saturate(converted_models: Path) -> None:
+    loaded = load_backend(converted_models / "int8.tflite")
+    for value in (1e30, -1e30):
+        scores = loaded.run(np.full(loaded.input_shape, value, np.float32))[0]
+        assert np.all(np.isfinite(scores))
+        beyond = loaded.run(np.full(loaded.input_shape, value / 10, np.float32))[0]
+        np.testing.assert_array_equal(scores, beyond)
+
+
+def test_answers_do_not_depend_on_what_was_asked_before(converted_models: Path) -> None:
+    windows = np.load(converted_models / "windows.npy")
+    for name in ("int8.tflite", "float32.onnx"):
+        loaded = load_backend(converted_models / name)
+        first = loaded.run(windows[0])[0]
+        kept = first.copy()
+        loaded.run(windows[-1])
+        np.testing.assert_array_equal(first, kept)  # no view of the interpreter's memory
+        np.testing.assert_array_equal(loaded.run(windows[0])[0], kept)
+
+
+def test_second_output_comes_second(
+    tmp_path: Path, make_onnx: Callable[..., Path], metadata_for: Callable[..., ModelMetadata]
+) -> None:
+    path = make_onnx(tmp_path / "two.onnx", metadata_for(outputs=("scores", "embedding")))
+    loaded = load_backend(path)
+    assert loaded.output_sizes == (7, 10)
+    window = np.random.default_rng(0).normal(size=(30, 10)).astype(np.float32)
+    scores, embedding = loaded.run(window)
+    assert scores.sum() == pytest.approx(1.0, abs=1e-6)
+    np.testing.assert_allclose(embedding, window.mean(axis=0), atol=1e-6)
+
+
+def test_loaded_model_stays_when_its_file_is_replaced(
+    tmp_path: Path, converted_models: Path
+) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes((converted_models / "int8.tflite").read_bytes())
+    loaded = load_backend(path)
+    window = np.load(converted_models / "windows.npy")[3]
+    before = loaded.run(window)[0]
+    path.write_bytes(b"gone")
+    np.testing.assert_array_equal(loaded.run(window)[0], before)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 64])
+def test_any_sensible_number_of_threads_gives_the_same(
+    threads: int, converted_models: Path
+) -> None:
+    window = np.load(converted_models / "windows.npy")[5]
+    for name in ("float32.tflite", "float32.onnx"):
+        path = converted_models / name
+        got = load_backend(path, threads=threads).run(window)[0]
+        np.testing.assert_allclose(got, load_backend(path).run(window)[0], atol=1e-6)
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [0, -1, 65, 10**12])
+def test_senseless_number_of_threads_is_refused(threads: int, tflite_model: Path) -> None:
+    assert "threads must be 1 to 64" in error_of(load_backend, tflite_model, "auto", threads)
+
+
+@pytest.mark.parametrize(
+    ("name", "backend", "wanted"),
+    [
+        ("model.tflite", "onnxruntime", "--backend litert or tflite-runtime"),
+        ("model.onnx", "litert", "--backend onnxruntime"),
+        ("model.tflite", "torch", "--backend litert or tflite-runtime"),
+        ("model.keras", "auto", "ends in .tflite or .onnx"),
+    ],
+)
+def test_back_end_that_does_not_fit_the_file_is_refused(
+    name: str, backend: str, wanted: str, tmp_path: Path
+) -> None:
+    message = error_of(load_backend, tmp_path / name, backend)
+    assert message.startswith(f"{tmp_path / name}: ")
+    assert wanted in message
+
+
+HIDE_PACKAGES = """
+import importlib.abc, importlib.metadata, sys
+hidden = {"ai_edge_litert", "tflite_runtime", "onnxruntime"}
+
+class Hider(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in hidden:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Hider())
+found = importlib.metadata.distribution
+def distribution(name):
+    if name.replace("-", "_") in hidden:
+        raise importlib.metadata.PackageNotFoundError(name)
+    return found(name)
+importlib.metadata.distribution = distribution
+from edge_runtime import SerEdgeError
+from edge_runtime.backends import load_backend
+for path in sys.argv[1:]:
+    for backend in ("auto", "litert", "tflite-runtime", "onnxruntime"):
+        try:
+            load_backend(path, backend)
+        except SerEdgeError as error:
+            print(f"{backend}: {error}")
+"""
+
+
+def test_missing_back_end_is_named_with_its_package(
+    converted_models: Path, child_environment: dict[str, str]
+) -> None:
+    paths = [str(converted_models / name) for name in ("int8.tflite", "float32.onnx")]
+    done = subprocess.run(
+        [sys.executable, "-c", HIDE_PACKAGES, *paths],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=child_environment,
+    )
+    tflite, onnx = done.stdout.splitlines()[:4], done.stdout.splitlines()[4:]
+    assert "no interpreter for it is installed" in tflite[0]
+    assert tflite[0].endswith("pip install ai-edge-litert or tflite-runtime")
+    assert tflite[1].endswith("ai-edge-litert is not installed: pip install ai-edge-litert")
+    assert tflite[2].endswith("tflite-runtime is not installed: pip install tflite-runtime")
+    assert onnx[0].endswith("pip install onnxruntime")
+    assert onnx[3].endswith("onnxruntime is not installed: pip install onnxruntime")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("garbage.tflite", b"\x1c\0\0\0TFL3" + bytes(200)),
+        ("text.tflite", b"hello, world"),
+        ("empty.tflite", b""),
+        ("garbage.onnx", b"\x08\x08" + bytes(200)),
+        ("empty.onnx", b""),
+    ],
+)
+def test_file_that_no_interpreter_can_load_is_refused(
+    name: str, content: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    message = error_of(load_backend, path)
+    assert message.startswith(f"{path}: ")
+    assert "cannot load it" in message
+
+
+def test_model_truncated_within_its_weights_is_refused(tmp_path: Path) -> None:
+    """In a process of its own: an interpreter must not crash on it either."""
+    pytest.importorskip("onnxruntime")
+    path = tmp_path / "absent.onnx"
+    assert "cannot load it" in error_of(load_backend, path)
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({"input_shape": [4, 30, 10]}, "4 x 30 x 10 values, not one window at a time"),
+        ({"type": 7}, "int64"),
+    ],
+    ids=["batch of four", "integers"],
+)
+def test_model_that_does_not_read_one_float_window_is_refused(
+    options: dict[str, Any], wanted: str, tmp_path: Path, make_onnx: Callable[..., Path]
+) -> None:
+    path = make_onnx(tmp_path / "model.onnx", None, **options)
+    message = error_of(load_backend, path)
+    assert message.startswith(f"{path}: ")
+    assert wanted in message
+
+
+def test_batch_axis_may_be_of_any_size(
+    tmp_path: Path, make_onnx: Callable[..., Path], metadata_for: Callable[..., ModelMetadata]
+) -> None:
+    path = make_onnx(tmp_path / "any.onnx", metadata_for(), input_shape=["batch", 30, 10])
+    assert load_backend(path).input_shape == (30, 10)
+    assert Classifier(path).metadata.name == "small"
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"window_frames": 31}, "reads 30 x 10 values"),
+        ({"labels": ("a", "b")}, "outputs have 7 values"),
+        ({"outputs": ("scores", "embedding")}, "names scores, embedding"),
+    ],
+)
+def test_metadata_that_does_not_fit_the_model_is_refused(
+    changes: dict[str, Any],
+    wanted: str,
+    tmp_path: Path,
+    converted_models: Path,
+    metadata_for: Callable[..., ModelMetadata],
+) -> None:
+    for name in ("int8.tflite", "float32.onnx"):
+        path = tmp_path / name
+        path.write_bytes((converted_models / name).read_bytes())
+        write_metadata(path, metadata_for(**changes))
+        message = error_of(Classifier, path)
+        assert message.startswith(f"{path}: ")
+        assert wanted in message
+        assert "ser-convert" in message
+
+
+def test_pooled_features_need_a_model_that_reads_one_vector(
+    tmp_path: Path, make_onnx: Callable[..., Path], metadata_for: Callable[..., ModelMetadata]
+) -> None:
+    described = metadata_for()
+    pooled = metadata_for(
+        features=type(described.features).from_dict(
+            {**described.features.to_dict(), "pool": "mean"}
+        )
+    )
+    assert Classifier(make_onnx(tmp_path / "pooled.onnx", pooled)).backend.input_shape == (10,)
+    path = make_onnx(tmp_path / "window.onnx", described)
+    write_metadata(path, pooled)
+    assert "describes 10 features" in error_of(Classifier, path)
+
+
+# --- tflite-runtime, in a Python of its own -----------------------------------------------------
+
+RUN_WINDOWS = """
+import json, sys
+import numpy as np
+from edge_runtime import SerEdgeError
+from edge_runtime.backends import load_backend
+try:
+    backend = load_backend(sys.argv[1], "tflite-runtime")
+    windows = np.load(sys.argv[2])
+    scores = [backend.run(window)[0].tolist() for window in windows]
+    print(json.dumps({"name": backend.name, "version": backend.version, "scores": scores}))
+except SerEdgeError as error:
+    print(json.dumps({"error": str(error)}))
+"""
+
+
+@pytest.fixture(scope="module")
+def tflite_runtime(
+    converted_models: Path, child_environment: dict[str, str]
+) -> Callable[[str], dict[str, Any]]:
+    python = os.environ.get("SER_EDGE_TFLITE_PYTHON")
+    if not python:
+        pytest.skip("set SER_EDGE_TFLITE_PYTHON to a Python with tflite-runtime to run this")
+
+    def run(name: str) -> dict[str, Any]:
+        files = [str(converted_models / name), str(converted_models / "windows.npy")]
+        done = subprocess.run(
+            [python, "-c", RUN_WINDOWS, *files],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=child_environment,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert done.stderr == ""
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    return run
+
+
+def test_tflite_runtime_gives_the_scores_of_the_weights(
+    tflite_runtime: Callable[[str], dict[str, Any]], converted_models: Path
+) -> None:
+    answer = tflite_runtime("float32.tflite")
+    assert answer["name"] == "tflite-runtime"
+    assert answer["version"][0].isdigit()
+    np.testing.assert_allclose(answer["scores"], wanted_scores(converted_models), atol=1e-5)
+
+
+def test_tflite_runtime_and_litert_agree_on_int8(
+    tflite_runtime: Callable[[str], dict[str, Any]], converted_models: Path
+) -> None:
+    litert = run_all(converted_models / "int8.tflite", converted_models, "litert")
+    got = np.array(tflite_runtime("int8.tflite")["scores"])
+    assert np.abs(got - litert).max() < 0.05  # their kernels round otherwise
+    assert (got.argmax(axis=1) == litert.argmax(axis=1)).mean() > 0.9
+
+
+def test_operator_too_new_for_tflite_runtime_is_named_with_what_to_install(
+    tflite_runtime: Callable[[str], dict[str, Any]], converted_models: Path
+) -> None:
+    run_all(converted_models / "per_channel.tflite", converted_models, "litert")  # LiteRT can
+    error = tflite_runtime("per_channel.tflite")["error"]
+    assert error.isprintable()
+    assert "too old for its operator FULLY_CONNECTED version 12" in error
+    assert "pip install ai-edge-litert" in error
+    assert "ser-convert" in error

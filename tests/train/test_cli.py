@@ -1,0 +1,157 @@
+"""``ser-train`` as it is typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from train.cli import main
+
+from .tones import RECIPE, write_tess
+
+ROOT = Path(__file__).parents[2]
+SER_TRAIN = "import sys; from train.cli import main; sys.exit(main())"
+
+
+def ser_train(*arguments: object, cwd: Path, code: str = SER_TRAIN, **environment: str):
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )
+
+
+def one_line(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line on standard error of a run that failed."""
+    assert main([str(argument) for argument in arguments]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("ser-train: ")
+    assert err.count("\n") == 1
+    return err
+
+
+@pytest.fixture
+def recipe_file(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(RECIPE.replace("steps = 20", "steps = 2"), encoding="utf-8")
+    return path
+
+
+def test_fit(tmp_path, recipe_file, tone_corpora):
+    result = ser_train(
+        "fit", recipe_file, "--seed", 3, cwd=tmp_path, SER_EDGE_CORPORA=str(tone_corpora)
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+    folder = tmp_path / "runs" / "tiny-seed3"
+    assert {p.name for p in folder.iterdir()} >= {"model.keras", "run.json", "ser_edge.json"}
+    figures = json.loads((folder / "run.json").read_text())["figures"]
+    last = result.stdout.splitlines()[-3:]
+    assert last[0].startswith(f"runs/tiny-seed3/model.keras: UAR {figures['uar']:.3f}, WA ")
+    assert [line.split(":")[0] for line in last[1:]] == ["  RAVDESS", "  TESS"]
+    assert (tmp_path / "cache").is_dir()
+
+
+def test_evaluate(tmp_path, recipe_file):
+    write_tess(tmp_path / "corpora" / "TESS", words=("back", "bar"))
+    result = ser_train(
+        *("evaluate", recipe_file, "--protocol", "tess-loso", "--corpora", "corpora"),
+        *("--out", "here", "--cache", "kept"),
+        cwd=tmp_path,
+        SER_EDGE_CORPORA="",
+    )
+    assert result.returncode == 1
+    assert "holds no utterance" in result.stderr  # a fifth of two words is none
+    write_tess(tmp_path / "corpora" / "TESS")
+    result = ser_train(
+        *("evaluate", recipe_file, "--protocol", "tess-loso", "--corpora", "corpora"),
+        *("--out", "here", "--cache", "kept"),
+        cwd=tmp_path,
+        SER_EDGE_CORPORA="",
+    )
+    assert result.returncode == 0, result.stderr
+    folder = tmp_path / "here" / "tess-loso" / "tiny-seed0"
+    uars = [
+        json.loads((folder / f"test-{who}" / "run.json").read_text())["figures"]["uar"]
+        for who in ("OAF", "YAF")
+    ]
+    last = result.stdout.splitlines()[-1]
+    assert last.startswith(f"tess-loso, seed 0: mean UAR {sum(uars) / 2:.3f} over 2 splits (TESS, ")
+
+
+def test_unknown_recipe(capsys, tmp_path):
+    said = one_line(capsys, "fit", "nothing", "--corpora", tmp_path)
+    assert "no such recipe" in said
+    assert "edge" in said
+
+
+def test_unknown_protocol(capsys, tmp_path):
+    said = one_line(capsys, "evaluate", "edge", "--protocol", "mine", "--corpora", tmp_path)
+    assert "unknown 'mine'; known are ravdess-5fold, tess-loso" in said
+
+
+def test_no_corpora_folder(capsys, tmp_path, monkeypatch):
+    monkeypatch.delenv("SER_EDGE_CORPORA", raising=False)
+    assert "--corpora DIR or set SER_EDGE_CORPORA" in one_line(capsys, "fit", "edge")
+    said = one_line(capsys, "fit", "edge", "--corpora", tmp_path / "nowhere")
+    assert "no such corpora folder" in said
+
+
+def test_corpora_folder_without_the_corpus(capsys, tmp_path):
+    said = one_line(capsys, "fit", "edge", "--corpora", tmp_path)
+    assert "no TESS recordings; get them from https://" in said
+
+
+def test_speaker_of_the_recipe_who_is_not_there(capsys, tmp_path, tone_corpora):
+    path = tmp_path / "mine.toml"
+    path.write_text(RECIPE.replace('"RAVDESS-02"', '"RAVDESS-99"'), encoding="utf-8")
+    said = one_line(capsys, "fit", path, "--corpora", tone_corpora, "--out", tmp_path)
+    assert "no utterance of speaker 'RAVDESS-99'" in said
+
+
+def test_damaged_recording(tmp_path, recipe_file):
+    write_tess(tmp_path / "TESS")
+    (tmp_path / "TESS" / "OAF_sad" / "OAF_back_sad.wav").write_bytes(b"RIFF")
+    result = ser_train(
+        *("evaluate", recipe_file, "--protocol", "tess-loso", "--corpora", tmp_path),
+        cwd=tmp_path,
+    )
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "OAF_back_sad.wav" in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fit"],
+        ["evaluate", "edge"],
+        ["fit", "edge", "--seed", "-1"],
+        ["fit", "edge", "--seed", "4294967296"],
+        ["fit", "edge", "--seed", "one"],
+        ["fit", "edge", "--speed", "3"],
+    ],
+)
+def test_wrong_usage(capsys, arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: ser-train" in capsys.readouterr().err
+
+
+def test_without_the_training_packages(tmp_path, recipe_file, tone_corpora):
+    """As on a device that has the base install only."""
+    code = f"import sys; sys.modules['keras'] = None; {SER_TRAIN}"
+    result = ser_train("fit", recipe_file, "--corpora", tone_corpora, cwd=tmp_path, code=code)
+    assert result.returncode == 1
+    assert result.stderr == "ser-train: keras is not installed: pip install 'ser-edge[train]'\n"

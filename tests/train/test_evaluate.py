@@ -1,0 +1,180 @@
+"""Figures: right, recomputable from what is stored, and not recomputed without need."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+
+from edge_runtime.errors import SerEdgeError
+from edge_runtime.metadata import LABELS, ModelMetadata
+from train.evaluate import evaluate_recipe, fit_recipe, run_split
+from train.features import FeatureCache
+from train.figures import figures_of
+from train.recipe import Training
+from train.splits import Split
+
+from .tones import write_tess
+
+
+def one_hot(guesses: list[int], classes: int) -> np.ndarray:
+    return np.eye(classes, dtype=np.float32)[guesses]
+
+
+def test_figures_by_hand():
+    targets = np.array([0, 0, 0, 0, 1, 1])
+    figures = figures_of(targets, one_hot([0, 0, 0, 1, 1, 0], 3), ("a", "b", "c"))
+    assert figures == {
+        "utterances": 6,
+        "uar": 0.625,  # (3/4 + 1/2) / 2: c does not occur
+        "wa": 0.6667,
+        "recall": {"a": 0.75, "b": 0.5},
+        "confusion": [[3, 1, 0], [1, 1, 0], [0, 0, 0]],
+    }
+
+
+def test_guess_of_a_class_that_does_not_occur_is_an_error_not_a_class():
+    figures = figures_of(np.array([0, 1]), one_hot([2, 1], 3), ("a", "b", "c"))
+    assert figures["uar"] == 0.5
+    assert set(figures["recall"]) == {"a", "b"}
+
+
+@pytest.mark.filterwarnings("ignore:A single label was found")
+@given(st.data(), st.integers(1, 40), st.integers(2, 8))
+def test_figures_agree_with_scikit_learn(data, n, classes):
+    targets = data.draw(arrays.arrays(np.int64, n, elements=st.integers(0, classes - 1)))
+    guesses = data.draw(st.lists(st.integers(0, classes - 1), min_size=n, max_size=n))
+    labels = tuple(f"label{number}" for number in range(classes))
+    figures = figures_of(targets, one_hot(guesses, classes), labels)
+    assert figures["wa"] == pytest.approx(accuracy_score(targets, guesses), abs=6e-5)
+    by_hand = np.mean([np.mean(np.array(guesses)[targets == t] == t) for t in np.unique(targets)])
+    assert figures["uar"] == pytest.approx(by_hand, abs=6e-5)
+    if set(guesses) <= set(targets.tolist()):
+        wanted = balanced_accuracy_score(targets, guesses)
+        assert figures["uar"] == pytest.approx(wanted, abs=6e-5)
+    assert np.sum(figures["confusion"]) == n
+    assert json.loads(json.dumps(figures)) == figures
+
+
+# --- a run ----------------------------------------------------------------------------------------
+
+
+def stored(folder: Path) -> dict:
+    return json.loads((folder / "run.json").read_text(encoding="utf-8"))
+
+
+def recomputed(predictions: list[dict], labels: list[str]) -> dict:
+    targets = np.array([p["target"] for p in predictions])
+    scores = np.array([p["scores"] for p in predictions], dtype=np.float32)
+    return figures_of(targets, scores, tuple(labels))
+
+
+def test_run_leaves_what_conversion_and_a_report_need(tiny_run):
+    assert sorted(path.name for path in tiny_run.iterdir()) == [
+        "model.keras",
+        "representative.npz",
+        "run.json",
+        "ser_edge.json",
+    ]
+    run = stored(tiny_run)
+    assert run["seed"] == 0
+    assert run["speakers"]["validation"] == ["RAVDESS-02"]
+    assert run["speakers"]["test"] == ["RAVDESS-03", "TESS-YAF"]
+    assert run["speakers"]["train"] == ["RAVDESS-01", "RAVDESS-04", "TESS-OAF"]
+    assert set(run["versions"]) == {"python", "numpy", "tensorflow", "keras", "sklearn", "soxr"}
+    assert [look["step"] for look in run["history"]] == [10, 20]
+
+
+def test_figures_follow_from_the_stored_predictions(tiny_run):
+    run = stored(tiny_run)
+    figures = run["figures"]
+    assert len(run["predictions"]) == 16 + 35
+    assert figures.pop("by_corpus") == {
+        corpus: recomputed([p for p in run["predictions"] if p["corpus"] == corpus], run["labels"])
+        for corpus in ("RAVDESS", "TESS")
+    }
+    assert figures == recomputed(run["predictions"], run["labels"])
+    for prediction in run["predictions"]:
+        assert sum(prediction["scores"]) == pytest.approx(1.0, abs=1e-4)
+    names = {(p["corpus"], p["name"]) for p in run["predictions"]}
+    assert len(names) == len(run["predictions"])
+
+
+def test_metadata_of_a_run(tiny_run, tiny_recipe):
+    text = (tiny_run / "ser_edge.json").read_text(encoding="utf-8")
+    metadata = ModelMetadata.from_json(text)
+    assert metadata.labels == LABELS
+    assert metadata.features == tiny_recipe.features
+    assert metadata.input_shape == (31, 20)
+    provenance = metadata.provenance
+    assert provenance["corpora"] == ["TESS", "RAVDESS"]
+    assert provenance["figures"] == stored(tiny_run)["figures"]
+    assert provenance["licence"] == "test"
+    assert "tested on RAVDESS-03, TESS-YAF" in provenance["protocol"]
+    assert provenance["speakers"] == stored(tiny_run)["speakers"]
+
+
+def test_complete_run_is_not_run_again(tiny_run, tiny_recipe, tone_corpora, tmp_path):
+    before = [(p, p.stat().st_ino, p.stat().st_mtime_ns) for p in sorted(tiny_run.iterdir())]
+    figures = fit_recipe(tiny_recipe, tone_corpora, tmp_path / "cache", 0, tiny_run)
+    assert figures == stored(tiny_run)["figures"]
+    assert [(p, p.stat().st_ino, p.stat().st_mtime_ns) for p in sorted(tiny_run.iterdir())] == (
+        before
+    )
+    assert not (tmp_path / "cache").exists()
+
+
+def test_run_of_another_recipe_is_not_taken_for_this_one(tiny_run, tiny_recipe, tone_corpora):
+    changed = replace(tiny_recipe, training=Training(steps=21))
+    with pytest.raises(SerEdgeError, match="another version of the recipe tiny"):
+        fit_recipe(changed, tone_corpora, tiny_run.parent, 0, tiny_run)
+
+
+@pytest.mark.parametrize("text", ["", '{"figures": {"uar": 0.', "[]", "{}"])
+def test_damaged_run_is_named(tiny_recipe, tone_corpora, tmp_path, text):
+    (tmp_path / "run.json").write_text(text, encoding="utf-8")
+    with pytest.raises(SerEdgeError, match=r"run\.json: is damaged .* delete it"):
+        fit_recipe(tiny_recipe, tone_corpora, tmp_path / "cache", 0, tmp_path)
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_empty_part_is_refused_before_training(tiny_recipe, tmp_path, part):
+    some = list(range(3))
+    parts = {"train": some, "validation": some, "test": some, part: []}
+    cache = FeatureCache(tmp_path / "cache", tiny_recipe.features, tiny_recipe.window_frames)
+    with pytest.raises(SerEdgeError, match=f"its {part} part holds no utterance"):
+        run_split(tiny_recipe, Split("mine", LABELS, **parts), "p", cache, 0, tmp_path / "run")
+
+
+def test_folder_that_cannot_be_made_is_refused_before_training(tiny_recipe, tone_corpora, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(SerEdgeError, match="cannot be made"):
+        fit_recipe(tiny_recipe, tone_corpora, tmp_path / "cache", 0, tmp_path / "file" / "run")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_protocol_runs_every_split_and_resumes(tiny_recipe, tmp_path):
+    write_tess(tmp_path / "TESS")
+    recipe = replace(tiny_recipe, training=Training(steps=2, batch_size=4))
+    folder = tmp_path / "runs"
+    arguments = (recipe, "tess-loso", tmp_path, tmp_path / "cache", 3, folder)
+    figures = evaluate_recipe(*arguments)
+    assert set(figures) == {"test-OAF", "test-YAF"}
+    for name, split_figures in figures.items():
+        run = stored(folder / name)
+        assert run["figures"] == split_figures
+        assert split_figures["utterances"] == 35
+        assert run["speakers"]["test"] == [f"TESS-{name.removeprefix('test-')}"]
+        assert run["protocol"].startswith("tess-loso: TESS, 7 classes")
+    kept = (folder / "test-YAF" / "run.json").stat().st_mtime_ns
+    (folder / "test-OAF" / "run.json").unlink()
+    assert set(evaluate_recipe(*arguments)) == {"test-OAF", "test-YAF"}
+    assert (folder / "test-YAF" / "run.json").stat().st_mtime_ns == kept
+    assert stored(folder / "test-OAF")["seed"] == 3
