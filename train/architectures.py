@@ -60,9 +60,13 @@ def edge(
     gate = layers.Conv2D(channels, 1, activation="sigmoid")(x)
     mean = layers.GlobalAveragePooling2D()(layers.Multiply()([y, gate]))
     maximum = layers.GlobalMaxPooling2D()(y)
-    # Summed, not concatenated: mean and maximum have ranges, and int8 scales, of their own.
+    # Summed, not concatenated: mean and maximum have ranges, and int8 scales, of their own. From
+    # zero, or the first thousand steps are spent on unlearning what the maxima say at random.
     logits = layers.Add()(
-        [layers.Dense(n_labels)(layers.Dropout(dropout)(part)) for part in (mean, maximum)]
+        [
+            layers.Dense(n_labels, kernel_initializer="zeros")(layers.Dropout(dropout)(pooled))
+            for pooled in (mean, maximum)
+        ]
     )
     scores = layers.Softmax(name="scores")(logits)
     return keras.Model(inputs, scores, name="edge")

@@ -131,9 +131,9 @@ def make_onnx() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def converted_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One Keras model as float32.tflite, int8.tflite, per_channel.tflite and float32.onnx.
+    """One Keras model as float32.tflite, int8.tflite and float32.onnx.
 
-    Beside them weights.npz, and windows.npy to run them on. TensorFlow works in a process of its
+    Beside them newer.tflite, which tflite-runtime does not know the operators of, weights.npz, and windows.npy to run them on. TensorFlow works in a process of its
     own: with some interpreters it cannot share one.
     """
     pytest.importorskip("tensorflow", reason="TensorFlow makes the models")

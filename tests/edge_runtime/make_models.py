@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,22 +41,26 @@ def main(folder: Path) -> None:
     np.save(folder / "windows.npy", windows)
     np.savez(folder / "weights.npz", **values)
 
-    def converter(quantised: bool, per_channel: bool) -> bytes:
-        made = tf.lite.TFLiteConverter.from_keras_model(model)
-        if quantised:
-            made.optimizations = [tf.lite.Optimize.DEFAULT]
-            made.representative_dataset = lambda: ([window[None]] for window in windows)
-            made.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            made.inference_input_type = made.inference_output_type = tf.int8
-            name = "_experimental_disable_per_channel_quantization_for_dense_layers"
-            setattr(made, name, not per_channel)
-        return made.convert()
-
-    (folder / "float32.tflite").write_bytes(converter(quantised=False, per_channel=False))
-    (folder / "int8.tflite").write_bytes(converter(quantised=True, per_channel=False))
-    (folder / "per_channel.tflite").write_bytes(converter(quantised=True, per_channel=True))
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    (folder / "float32.tflite").write_bytes(converter.convert())
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([window[None]] for window in windows)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    (folder / "int8.tflite").write_bytes(converter.convert())
+    (folder / "newer.tflite").write_bytes(_with_newer_operator(keras, tf))
     model(windows[:1])
     model.export(folder / "float32.onnx", format="onnx", verbose=False)
+
+
+def _with_newer_operator(keras: Any, tf: Any) -> bytes:
+    """A model of the same shape with FULLY_CONNECTED version 12: per-channel weights in Dense."""
+    layers = [keras.Input(batch_shape=(1, *SHAPE)), keras.layers.Flatten()]
+    layers += [keras.layers.Dense(N_LABELS, activation="softmax")]
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Sequential(layers))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    made: bytes = converter.convert()
+    return made
 
 
 if __name__ == "__main__":

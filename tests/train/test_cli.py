@@ -62,15 +62,6 @@ def test_fit(tmp_path, recipe_file, tone_corpora):
 
 
 def test_evaluate(tmp_path, recipe_file):
-    write_tess(tmp_path / "corpora" / "TESS", words=("back", "bar"))
-    result = ser_train(
-        *("evaluate", recipe_file, "--protocol", "tess-loso", "--corpora", "corpora"),
-        *("--out", "here", "--cache", "kept"),
-        cwd=tmp_path,
-        SER_EDGE_CORPORA="",
-    )
-    assert result.returncode == 1
-    assert "holds no utterance" in result.stderr  # a fifth of two words is none
     write_tess(tmp_path / "corpora" / "TESS")
     result = ser_train(
         *("evaluate", recipe_file, "--protocol", "tess-loso", "--corpora", "corpora"),
@@ -126,8 +117,8 @@ def test_damaged_recording(tmp_path, recipe_file):
         cwd=tmp_path,
     )
     assert result.returncode == 1
-    assert "Traceback" not in result.stderr
-    assert "OAF_back_sad.wav" in result.stderr.splitlines()[-1]
+    assert result.stderr.count("\n") == 1
+    assert "OAF_back_sad.wav" in result.stderr
 
 
 @pytest.mark.parametrize(
