@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.program import run_program
+from edge_runtime.quiet import quiet_libraries
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -71,7 +73,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _convert(arguments: argparse.Namespace) -> int:
     from convert.fitted import load_fitted
-    from convert.pipeline import convert
     from convert.targets import SUFFIXES
 
     fitted = load_fitted(arguments.model, arguments.representative)
@@ -80,6 +81,11 @@ def _convert(arguments: argparse.Namespace) -> int:
     output = arguments.output or arguments.model.with_suffix(default)
     if output.suffix != suffix:
         raise SerEdgeError(f"{output}: a file for --{arguments.target} must end in {suffix}")
+    # TensorFlow's start-up notes stay out of the log, unless the user asked for them.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet_libraries():
+        from convert.pipeline import convert
+
     comparison = convert(fitted, arguments.target, output)
     if arguments.format == "jsonl":
         print(json.dumps({"file": str(output), "target": arguments.target, **comparison.to_dict()}))

@@ -43,6 +43,9 @@ def convert(fitted: FittedModel, target: str, output: Path) -> Comparison:
     working = output.with_name(f".{output.stem}.{os.getpid()}{output.suffix}")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SerEdgeError(f"{output}: cannot be written ({error.strerror or error})") from error
+    try:
         convert_in_child(fitted, target, working)
         comparison = compare(fitted, working)
         if comparison.agreement < LEAST_AGREEMENT:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -106,7 +107,5 @@ def _check_fit(fitted: FittedModel, backend: Backend) -> None:
 def _keras_scores(fitted: FittedModel) -> NDArray[np.float32]:
     # TensorFlow's start-up notes are of no use here.
     with quiet_libraries():
-        import keras
-
-    model = keras.models.load_model(fitted.path, compile=False, safe_mode=True)
+        model = keras.models.load_model(fitted.path, compile=False, safe_mode=True)
     return np.asarray(model.predict(fitted.comparison, batch_size=64, verbose=0))

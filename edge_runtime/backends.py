@@ -205,6 +205,7 @@ class TfliteBackend:
         _require_one_window(path, [tuple(details["shape"]) for details in inputs])
         self._input = inputs[0]
         self._outputs = self._interpreter.get_output_details()
+        _require_scales(path, [self._input, *self._outputs])
         self.input_shape = tuple(int(n) for n in self._input["shape"][1:])
         self.output_sizes = tuple(int(np.prod(o["shape"][1:])) for o in self._outputs)
 
@@ -242,6 +243,15 @@ def _load_error(path: Path, package: str, package_version: str, message: str) ->
         )
     first_line = message.strip().splitlines()[0] if message.strip() else "no reason given"
     return SerEdgeError(f"{path}: {package} {package_version} cannot load it ({first_line})")
+
+
+def _require_scales(path: Path, tensors: list[dict[str, Any]]) -> None:
+    for tensor in tensors:
+        if np.issubdtype(tensor["dtype"], np.integer) and not tensor["quantization"][0] > 0.0:
+            raise SerEdgeError(
+                f"{path}: its tensor {tensor['name']} holds integers without a scale; "
+                "convert the model again with ser-convert"
+            )
 
 
 def _require_one_window(path: Path, shapes: list[tuple[Any, ...]]) -> None:

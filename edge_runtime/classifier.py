@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from edge_runtime.backends import load_backend
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.features import FeatureConfig, FeatureExtractor, window_features
-from edge_runtime.metadata import ModelMetadata, model_hash, read_metadata
+from edge_runtime.metadata import UNSURE, ModelMetadata, model_hash, read_metadata
 
 DEFAULT_MODEL = Path(__file__).parent / "models" / "default.tflite"
-UNSURE = "unsure"
 # A quarter of the window, so that a clip of any length is looked at several times.
 CLIP_HOPS_PER_WINDOW = 4
 LEAST_CLIP_SECONDS = 0.25

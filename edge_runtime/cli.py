@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime import __version__
-from edge_runtime.backends import BACKEND_NAMES
+from edge_runtime.backends import BACKEND_NAMES, MAX_THREADS
 from edge_runtime.commands import classify, devices, info, listen
+from edge_runtime.listener import MAX_HOP_SECONDS
 from edge_runtime.program import run_program
 from edge_runtime.sources.pcm_stream import DTYPES
 
@@ -41,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         "--hop",
         None,
         "seconds between decisions (default: the model's)",
-        type=float,
+        type=_hop_seconds,
         metavar="S",
     )
     _option(
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         type=Path,
         metavar="MODEL",
+        default=os.environ.get(_variable("--model")) or None,
         help="a .tflite or .onnx file (default: the bundled model)",
     )
     _add_format(command)
@@ -92,7 +94,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
     )
     _option(parser, "--backend", "auto", "interpreter", choices=("auto", *BACKEND_NAMES))
-    _option(parser, "--threads", 1, "threads of the interpreter", type=int, metavar="N")
+    _option(parser, "--threads", 1, "threads of the interpreter", type=_threads, metavar="N")
     _add_format(parser)
 
 
@@ -112,6 +114,20 @@ def _option(
     if choices and given not in choices:
         parser.error(f"{_variable(flag)} must be one of {', '.join(choices)}, not {given!r}")
     parser.add_argument(flag, default=given, help=text + stated, **settings)
+
+
+def _hop_seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0.0 < seconds <= MAX_HOP_SECONDS:
+        raise argparse.ArgumentTypeError(f"must be above 0, at most {MAX_HOP_SECONDS:g} seconds")
+    return seconds
+
+
+def _threads(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= MAX_THREADS:
+        raise argparse.ArgumentTypeError(f"must be 1 to {MAX_THREADS}")
+    return number
 
 
 def _flag_set(flag: str) -> bool:

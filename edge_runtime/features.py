@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import SerEdgeError
-from edge_runtime.mel import dct_matrix, hz_to_mel, lifter_weights, mel_filter_bank, mel_to_hz
+from edge_runtime.mel import dct_matrix, lifter_weights, mel_filter_bank
 
 FRAMES_PER_BLOCK = 160  # bounds the working memory of a batch, and keeps it near the cache
+LEVEL_FLOOR = 1e-10  # of a frame's energy, whatever floor the features have
 BANDS_PER_BLOCK = 16  # of the mel filter bank: fewer zeros to multiply, few calls
 DB_PER_NEPER = 10.0 / np.log(10.0)
 
@@ -63,7 +64,7 @@ class FeatureConfig:
     log : {"db", "ln"}
         ``10 log10`` or natural logarithm.
     log_floor : float
-        Values are raised to this absolute floor before the logarithm, > 0.
+        Values are raised to this absolute floor before the logarithm, above 0, at most 1.
     n_mfcc : int
         Number of cepstral coefficients, counted from C0.
     lifter : int
@@ -140,9 +141,10 @@ class FeatureConfig:
             f"0 <= fmin < fmax <= {half_rate:g} Hz",
         )
         _require(1 <= self.n_mels <= 512, "n_mels", "1 to 512")
-        _require(self.log_floor > 0.0, "log_floor", "above 0")
+        _require(0.0 < self.log_floor <= 1.0, "log_floor", "above 0, at most 1")
         least_mfcc = 2 if self.first_coefficient == "none" else 1
-        _require(least_mfcc <= self.n_mfcc <= self.n_mels, "n_mfcc", f"{least_mfcc} to n_mels")
+        n_mfcc_fits = "mfcc" not in self.kinds or least_mfcc <= self.n_mfcc <= self.n_mels
+        _require(n_mfcc_fits, "n_mfcc", f"{least_mfcc} to n_mels")
         _require(self.lifter >= 0, "lifter", "0 or more")
         _require(0 <= self.delta_order <= 2, "delta_order", "0, 1 or 2")
         _require(1 <= self.delta_reach <= 16, "delta_reach", "1 to 16 frames")
@@ -212,7 +214,7 @@ class FeatureConfig:
         """
         known = {field.name: field for field in dataclasses.fields(cls)}
         for name, value in fields.items():
-            _require(name in known, name, "absent: there is no such field")
+            _require(name in known, ascii(name)[1:-1], "absent: there is no such field")
             _require(
                 _type_fits(known[name].default, value),
                 name,
@@ -291,6 +293,7 @@ class FeatureExtractor:
             dct = dct_matrix(config.n_mels, config.n_mfcc).astype(np.float64)
             self._cepstrum = dct * lifter_weights(config.n_mfcc, config.lifter)
             self._all_bands = config.filter_bank().sum(axis=0)
+            self._floors = np.append(np.full(config.n_mels, config.log_floor), LEVEL_FLOOR)
         # Of the frames in work; columns from frame_length on stay zero.
         self._windowed = np.zeros((FRAMES_PER_BLOCK, config.fft_size))
         self._full_scale_level = self.frames(_full_scale_sine(config))[0, -1]
@@ -331,7 +334,7 @@ class FeatureExtractor:
         return FrameStream(self).push(audio)
 
     def level_dbfs(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Level of each frame relative to a full-scale sine of 1 kHz.
+        """Level of each frame relative to a full-scale sine.
 
         Parameters
         ----------
@@ -364,11 +367,12 @@ class FeatureExtractor:
         config = self.config
         if self._uses_mel:
             power = self._spectrum(_framed(emphasised, config, len(out)))
-            log_mel_and_level = self._log(self._mel_and_sum(power))
+            log_mel_and_level = self._log(self._mel_and_sum(power), self._floors)
             log_mel = log_mel_and_level[:, :-1]
             out[:, -1] = log_mel_and_level[:, -1]
         else:
-            out[:, -1] = self._log(_rms(_framed(plain, config, len(out)))[:, 0] ** 2)
+            power_of_frame = _rms(_framed(plain, config, len(out)))[:, 0] ** 2
+            out[:, -1] = self._log(power_of_frame, LEVEL_FLOOR)
         column = 0
         for kind in config.kinds:
             if kind == "mfcc":
@@ -412,14 +416,16 @@ class FeatureExtractor:
         # lose the fourth decimal.
         cepstrum = log_mel @ self._cepstrum
         if self.config.first_coefficient == "log_energy":
-            cepstrum[:, 0] = self._log(power.sum(axis=1, dtype=np.float64))
+            cepstrum[:, 0] = self._log(power.sum(axis=1, dtype=np.float64), self.config.log_floor)
         elif self.config.first_coefficient == "none":
             return cepstrum[:, 1:]
         return cepstrum
 
-    def _log(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _log(
+        self, values: NDArray[np.float64], floor: float | NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """Logarithm of the values, which it overwrites."""
-        np.maximum(values, self.config.log_floor, out=values)
+        np.maximum(values, floor, out=values)
         np.log(values, out=values)
         if self.config.log == "db":
             values *= DB_PER_NEPER
@@ -576,8 +582,11 @@ def _analysis_window(config: FeatureConfig) -> NDArray[np.float64]:
 
 
 def _full_scale_sine(config: FeatureConfig) -> NDArray[np.float64]:
-    """One frame of a sine of amplitude one at 1 kHz."""
-    phase = 2.0 * np.pi * 1000.0 / config.sample_rate * np.arange(config.frame_length)
+    """One frame of a sine of amplitude one at 1 kHz, or where that lies outside, in mid-band."""
+    frequency = 1000.0
+    if not config.fmin < frequency < config.upper_edge:
+        frequency = (config.fmin + config.upper_edge) / 2.0
+    phase = 2.0 * np.pi * frequency / config.sample_rate * np.arange(config.frame_length)
     return np.asarray(np.sin(phase))
 
 
@@ -616,9 +625,3 @@ def _zero_crossing_rate(frames: NDArray[np.float64]) -> NDArray[np.float64]:
     negative = frames < 0.0
     crossings = np.count_nonzero(negative[:, 1:] != negative[:, :-1], axis=1)
     return np.asarray((crossings / frames.shape[1])[:, None])
-
-
-def band_centres(config: FeatureConfig) -> NDArray[np.float64]:
-    """Centre of each mel band in hertz, (n_mels,)."""
-    edges = hz_to_mel(np.array([config.fmin, config.upper_edge]), config.mel_scale)
-    return mel_to_hz(np.linspace(edges[0], edges[1], config.n_mels + 2)[1:-1], config.mel_scale)

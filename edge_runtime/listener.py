@@ -14,9 +14,9 @@ from edge_runtime.classifier import Classifier, checked_samples
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.events import Event
 from edge_runtime.features import FrameStream
+from edge_runtime.sources.clip import SILENCE_DBFS
 
-# Below this no microphone hears speech: a window of digital silence gets no decision.
-SILENCE_DBFS = -60.0
+MAX_HOP_SECONDS = 3600.0
 
 
 class FrameRing:
@@ -72,8 +72,10 @@ class Listener:
     def __init__(self, classifier: Classifier, hop_seconds: float | None = None) -> None:
         metadata = classifier.metadata
         seconds = metadata.hop_seconds if hop_seconds is None else hop_seconds
-        if not 0.0 < seconds <= 3600.0:
-            raise SerEdgeError(f"--hop must be above 0 and at most 3600 seconds, not {seconds:g}")
+        if not 0.0 < seconds <= MAX_HOP_SECONDS:
+            raise SerEdgeError(
+                f"the hop must be above 0 and at most {MAX_HOP_SECONDS:g} seconds, not {seconds:g}"
+            )
         config = metadata.features
         self._classifier = classifier
         self._stream = FrameStream(classifier.extractor)

@@ -29,6 +29,7 @@ from edge_runtime.errors import SerEdgeError
 from edge_runtime.features import FeatureConfig
 
 LABELS = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
+UNSURE = "unsure"  # what a decision below the rejection threshold is called
 FORMAT_VERSION = 1
 ENTRY = "ser_edge.json"
 LABELS_ENTRY = "labels.txt"
@@ -105,6 +106,7 @@ class ModelMetadata:
         _require(all(map(_is_text, self.labels)), "labels must be printable text")
         _require(len(self.labels) >= 2, "labels must be at least two")
         _require(len(set(self.labels)) == len(self.labels), "labels must differ")
+        _require(UNSURE not in self.labels, f"{UNSURE!r} cannot be a label")
         _require(
             type(self.window_frames) is int and 1 <= self.window_frames <= 100_000,
             "window_frames must be an integer, 1 to 100000",

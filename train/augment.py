@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.classifier import ACTIVE_RANGE_DB
-from train.features import CACHE_FLOOR
 
-SILENCE_DB = np.float32(10.0 * np.log10(CACHE_FLOOR))
+# What is quieter counts as silence, and silence surrounds every utterance.
+SILENCE_DB = np.float32(-100.0)
 Frames = NDArray[np.float32]
 
 
@@ -69,7 +69,7 @@ def random_window(
         One window, in dB.
     """
     rate = 1.0 + augmentation.tempo * rng.uniform(-1.0, 1.0)
-    window = _cut(log_mel, length, rate, rng)
+    window = _cut(np.maximum(log_mel, SILENCE_DB), length, rate, rng)
     window = _warp(window, 1.0 + augmentation.warp * rng.uniform(-1.0, 1.0))
     window += augmentation.gain_db * rng.uniform(-1.0, 1.0)
     slope = augmentation.tilt_db * rng.uniform(-1.0, 1.0)

@@ -21,15 +21,14 @@ from tqdm import tqdm
 
 from edge_runtime.classifier import pad_clip
 from edge_runtime.errors import SerEdgeError
-from edge_runtime.features import FeatureConfig, FeatureExtractor
+from edge_runtime.features import LEVEL_FLOOR, FeatureConfig, FeatureExtractor
 from edge_runtime.mel import dct_matrix, lifter_weights
 from train.audio import read_utterance
 from train.corpora import Utterance
 
-# Far below any recipe's own floor, so that a recipe's floor can be applied after a gain.
-CACHE_FLOOR = 1e-10
-# Of a recipe: below it, what the cache's floor adds up to over the bands shows in a frame's level.
-LEAST_LOG_FLOOR = 1e-7
+# Far below any recipe's own floor, which can so be applied after a gain, and so far below the floor
+# of a frame's level that what it adds up to over the bands does not show there.
+CACHE_FLOOR = 1e-16
 CACHE_VERSION = 1
 
 
@@ -44,8 +43,8 @@ def log_mel_config(config: FeatureConfig) -> FeatureConfig:
     from_log_mel = set(config.kinds) <= {"mfcc", "log_mel"}
     if not from_log_mel or config.first_coefficient == "log_energy":
         raise SerEdgeError("recipe: training features must be mfcc (with C0 or none) or log_mel")
-    if config.log_floor < LEAST_LOG_FLOOR:
-        raise SerEdgeError(f"recipe: log_floor must be at least {LEAST_LOG_FLOOR:g} for training")
+    if config.log_floor < CACHE_FLOOR:
+        raise SerEdgeError(f"recipe: log_floor must be at least {CACHE_FLOOR:g} for training")
     return replace(
         config,
         kinds=("log_mel",),
@@ -75,7 +74,7 @@ def to_frames(config: FeatureConfig, log_mel: NDArray[np.float32]) -> NDArray[np
     """
     floor_db = 10.0 * np.log10(config.log_floor)
     energy = np.power(10.0, log_mel / 10.0).sum(axis=-1, keepdims=True)
-    level = np.maximum(10.0 * np.log10(energy), floor_db)
+    level = 10.0 * np.log10(np.maximum(energy, LEVEL_FLOOR))
     floored = np.maximum(log_mel, floor_db)
     unit = 1.0 if config.log == "db" else np.log(10.0) / 10.0
     parts = []

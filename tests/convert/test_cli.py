@@ -17,6 +17,8 @@ from ..train.tones import tone
 from .conftest import Trained
 
 ROOT = Path(__file__).parents[2]
+# Importing the programs sets it for TensorFlow; a shell does not.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
 SER_CONVERT = "import sys; from convert.cli import main; sys.exit(main())"
 
 
@@ -27,7 +29,7 @@ def ser_convert(*arguments: object, cwd: Path, code: str = SER_CONVERT):
         text=True,
         check=False,
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**ENVIRONMENT, "PYTHONPATH": str(ROOT)},
     )
 
 
@@ -43,7 +45,7 @@ def test_relative_paths_in_a_folder_with_modules_of_the_users(tmp_path, trained:
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("new/folder/m.tflite: 100.0% same label as the float model")
     assert result.stdout.count("\n") == 1
-    assert "Traceback" not in result.stderr
+    assert result.stderr == ""
     assert [path.name for path in (tmp_path / "new" / "folder").iterdir()] == ["m.tflite"]
     assert Classifier(tmp_path / "new" / "folder" / "m.tflite").classify(tone(3, 0)).score > 0
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import wave
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -133,8 +135,9 @@ def make_onnx() -> Callable[..., Path]:
 def converted_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One Keras model as float32.tflite, int8.tflite and float32.onnx.
 
-    Beside them newer.tflite, which tflite-runtime does not know the operators of, weights.npz, and windows.npy to run them on. TensorFlow works in a process of its
-    own: with some interpreters it cannot share one.
+    Beside them weights.npz, windows.npy to run them on, and newer.tflite, which holds an operator
+    that tflite-runtime does not know. TensorFlow works in a process of its own: with some
+    interpreters it cannot share one.
     """
     pytest.importorskip("tensorflow", reason="TensorFlow makes the models")
     folder = tmp_path_factory.mktemp("converted")
@@ -184,8 +187,16 @@ def child_environment() -> dict[str, str]:
     return environment()
 
 
-@pytest.fixture
-def no_numpy_warnings() -> Iterator[None]:
-    """Turn numpy's warnings about invalid arithmetic into errors."""
-    with np.errstate(all="raise", under="ignore"):
-        yield
+def wav_bytes(samples: np.ndarray, rate: int = RATE) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        n_channels = 1 if samples.ndim == 1 else samples.shape[1]
+        writer.setparams((n_channels, 2, rate, 0, "NONE", ""))
+        writer.writeframes(np.round(32767 * np.clip(samples, -1, 1)).astype("<i2").tobytes())
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def to_wav() -> Callable[..., bytes]:
+    """A 16 bit WAV file's bytes: samples (n,) or (n, channels), rate."""
+    return wav_bytes

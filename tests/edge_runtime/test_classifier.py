@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,11 +110,11 @@ def test_score_at_the_threshold_is_sure(small: Classifier) -> None:
     assert small.decide(scores).label == UNSURE
 
 
-def test_threshold_of_zero_is_never_unsure(bundled: Classifier) -> None:
-    assume_open = replace(bundled.metadata, rejection_threshold=0.0)
-    classifier = Classifier(bundled.path)
-    classifier.metadata = assume_open
-    assert classifier.decide(np.full(7, 1 / 7, np.float32)).label == LABELS[0]
+def test_threshold_of_zero_is_never_unsure(
+    tmp_path: Path, make_onnx: Callable[..., Path], metadata_for: Callable[..., ModelMetadata]
+) -> None:
+    path = make_onnx(tmp_path / "open.onnx", metadata_for(rejection_threshold=0.0))
+    assert Classifier(path).decide(np.full(7, 1 / 7, np.float32)).label == LABELS[0]
 
 
 # --- clips --------------------------------------------------------------------------------------
@@ -235,7 +234,7 @@ def test_several_channels_are_refused(small: Classifier, shape: tuple[int, ...])
 
 
 def test_integers_are_refused_with_what_to_do(small: Classifier) -> None:
-    with pytest.raises(SerEdgeError, match="floats.*divide int16 samples by 32768"):
+    with pytest.raises(SerEdgeError, match=r"floats.*divide int16 samples by 32768"):
         small.classify(np.zeros(LEAST, np.int16))
 
 

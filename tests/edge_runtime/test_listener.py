@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from edge_runtime import Classifier, Event, SerEdgeError, listen
 from edge_runtime.classifier import UNSURE
-from edge_runtime.listener import FrameRing, Listener
+from edge_runtime.listener import SILENCE_DBFS, FrameRing, Listener
 from edge_runtime.metadata import LABELS, ModelMetadata
 
 RATE = 16000
@@ -220,9 +220,23 @@ def test_sound_after_silence_has_events_that_touch_it(
     events = list(listen(pieces(samples, [1600]), small, FRAME_SECONDS))
     assert events
     # From the first whose window reaches the sound on, there is one at every hop.
-    assert events[0].end == pytest.approx(max(n_silent / RATE, events[0].end), abs=0.03)
+    assert events[0].end == pytest.approx(max(n_silent, WINDOW_SAMPLES) / RATE, abs=0.03)
     assert np.diff([event.start for event in events]) == pytest.approx(FRAME_SECONDS, abs=2e-3)
     assert events[-1].end == pytest.approx(len(samples) / RATE, abs=2 * FRAME_SECONDS)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.integers(0, 60_000), st.integers(1, 3000)), max_size=4))
+def test_events_are_those_of_the_windows_that_hold_a_loud_frame(
+    small: Classifier, bursts: list[tuple[int, int]]
+) -> None:
+    samples = np.zeros(64_000, np.float32)
+    for start, length in bursts:
+        samples[start : start + length] = 0.2 * np.sin(np.arange(len(samples[start:][:length])))
+    loud = small.extractor.level_dbfs(small.extractor.frames(samples)) > SILENCE_DBFS
+    wanted = [start for start in range(len(loud) - 29) if loud[start : start + 30].any()]
+    events = listen(pieces(samples, [3210]), small, FRAME_SECONDS)
+    assert [round(event.start / FRAME_SECONDS) for event in events] == wanted
 
 
 def test_events_end_when_the_last_sound_has_left_the_window(

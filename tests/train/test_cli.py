@@ -15,6 +15,8 @@ from train.cli import main
 from .tones import RECIPE, write_tess
 
 ROOT = Path(__file__).parents[2]
+# Importing the programs sets it for TensorFlow; a shell does not.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
 SER_TRAIN = "import sys; from train.cli import main; sys.exit(main())"
 
 
@@ -25,7 +27,7 @@ def ser_train(*arguments: object, cwd: Path, code: str = SER_TRAIN, **environmen
         text=True,
         check=False,
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env={**ENVIRONMENT, "PYTHONPATH": str(ROOT), **environment},
     )
 
 
@@ -51,7 +53,7 @@ def test_fit(tmp_path, recipe_file, tone_corpora):
         "fit", recipe_file, "--seed", 3, cwd=tmp_path, SER_EDGE_CORPORA=str(tone_corpora)
     )
     assert result.returncode == 0, result.stderr
-    assert "Traceback" not in result.stderr
+    assert result.stderr == ""
     folder = tmp_path / "runs" / "tiny-seed3"
     assert {p.name for p in folder.iterdir()} >= {"model.keras", "run.json", "ser_edge.json"}
     figures = json.loads((folder / "run.json").read_text())["figures"]
@@ -109,16 +111,15 @@ def test_speaker_of_the_recipe_who_is_not_there(capsys, tmp_path, tone_corpora):
     assert "no utterance of speaker 'RAVDESS-99'" in said
 
 
-def test_damaged_recording(tmp_path, recipe_file):
-    write_tess(tmp_path / "TESS")
+def test_damaged_recording(capsys, tmp_path, recipe_file):
+    write_tess(tmp_path / "TESS", words=("back", "bar", "base"))
     (tmp_path / "TESS" / "OAF_sad" / "OAF_back_sad.wav").write_bytes(b"RIFF")
-    result = ser_train(
-        *("evaluate", recipe_file, "--protocol", "tess-loso", "--corpora", tmp_path),
-        cwd=tmp_path,
-    )
-    assert result.returncode == 1
-    assert result.stderr.count("\n") == 1
-    assert "OAF_back_sad.wav" in result.stderr
+    arguments = ["evaluate", recipe_file, "--protocol", "tess-loso", "--corpora", tmp_path]
+    folders = ["--out", tmp_path / "runs", "--cache", tmp_path / "cache", "--seed", 1]
+    assert main([str(argument) for argument in arguments + folders]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "OAF_back_sad.wav" in said
 
 
 @pytest.mark.parametrize(
