@@ -541,7 +541,7 @@ def window_features(config: FeatureConfig, frames: NDArray[np.float32]) -> NDArr
         if config.delta_order == 2:
             parts.append(_deltas(first, config.delta_reach))
         features = np.concatenate(parts, axis=1)
-    return features.mean(axis=0) if config.pool == "mean" else features
+    return np.asarray(features.mean(axis=0)) if config.pool == "mean" else features
 
 
 def _subtract_level(
@@ -572,7 +572,7 @@ def _deltas(features: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
         ahead = padded[reach + offset : reach + offset + n_frames]
         behind = padded[reach - offset : reach - offset + n_frames]
         total += np.float32(offset) * (ahead - behind)
-    return total / np.float32(2 * sum(offset**2 for offset in range(1, reach + 1)))
+    return np.asarray(total / np.float32(2 * sum(offset**2 for offset in range(1, reach + 1))))
 
 
 def _analysis_window(config: FeatureConfig) -> NDArray[np.float64]:
@@ -611,7 +611,10 @@ def _framed(
     # What as_strided does, without its overhead: this runs at every hop.
     step = samples.itemsize
     shape = (n_frames, config.frame_length)
-    return np.ndarray(shape, samples.dtype, samples.data, 0, (config.hop_length * step, step))
+    frames: NDArray[np.float64] = np.ndarray(
+        shape, samples.dtype, samples.data, 0, (config.hop_length * step, step)
+    )
+    return frames
 
 
 def _rms(frames: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -124,10 +124,10 @@ def mel_filter_bank(
     corners_hz = mel_to_hz(corners_mel, scale)
     if edges == "bins":
         corners = np.floor((fft_size + 1) * corners_hz / sample_rate)
-        positions = np.arange(fft_size // 2 + 1, dtype=np.float64)
+        positions = np.asarray(np.arange(fft_size // 2 + 1), dtype=np.float64)
     else:
         corners = corners_hz
-        positions = np.arange(fft_size // 2 + 1) * (sample_rate / fft_size)
+        positions = np.asarray(np.arange(fft_size // 2 + 1) * (sample_rate / fft_size))
     filters = _triangles(corners, positions)
     if norm == "slaney":
         filters *= (2.0 / (corners_hz[2:] - corners_hz[:-2]))[:, None]

@@ -133,4 +133,4 @@ class PcmStream:
         samples = stored.astype(np.float32) / np.float32(FULL_SCALE[self._sample_format])
         require_sound(samples, self._n_given, self.sample_rate, self._name)
         self._n_given += len(samples)
-        return samples
+        return np.asarray(samples)
