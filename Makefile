@@ -53,7 +53,7 @@ model: $(VENV)/.stamp-dev  ## train, convert, judge and bundle the model (needs 
 	cp $(RUN)/model.int8.tflite edge_runtime/models/default.tflite
 	$(MAKE) tables
 
-protocols: $(VENV)/.stamp-dev  ## judge the recipe on ravdess-5fold and tess-loso (hours)
+protocols: $(VENV)/.stamp-dev  ## judge the recipe on ravdess-5fold and tess-loso (an hour)
 	@for protocol in ravdess-5fold tess-loso; do \
 		$(VENV)/bin/ser-train evaluate edge --protocol $$protocol --seed $(SEED); \
 		for run in runs/$$protocol/edge-seed$(SEED)/*/; do \

@@ -79,15 +79,15 @@ def as_table(result: dict[str, Any]) -> str:
     lines = [
         f"MFCC, {CONFIG.n_mfcc} of {CONFIG.n_mels} mel bands, frame {CONFIG.frame_length}, hop "
         f"{CONFIG.hop_length}, {CLIP_SECONDS:g} s at {CONFIG.sample_rate} Hz, one thread, "
-        f"{result['rounds']} interleaved rounds",
-        f"{'':<44}{'ms p50':>8}{'p90':>8}{'clip is':>9}{'hop is':>9}",
+        f"{result['rounds']} interleaved rounds; x: how many times ser-edge is faster",
+        f"{'':<44}{'ms p50':>8}{'p90':>8}{'on a clip':>11}{'per hop':>9}",
     ]
     for name, times in result["milliseconds"].items():
-        ratios = [
-            result["times_faster"][ours].get(name) for ours in (FRAMES_OF_CLIP, FRAMES_OF_HOP)
-        ]
-        shown = "".join(f"{r['p50']:>8.1f}x" if r else f"{'':>9}" for r in ratios)
-        lines.append(f"{name:<44}{times['p50']:>8.3f}{times['p90']:>8.3f}{shown}")
+        line = f"{name:<44}{times['p50']:>8.3f}{times['p90']:>8.3f}"
+        for ours, width in ((FRAMES_OF_CLIP, 10), (FRAMES_OF_HOP, 8)):
+            ratio = result["times_faster"][ours].get(name)
+            line += f"{ratio['p50']:>{width}.1f}x" if ratio else ""
+        lines.append(line)
     for name, difference in result["largest_difference"].items():
         lines.append(f"largest difference to {name}, with its own defaults: {difference:.1e}")
     lines += [f"not installed, left out: {name}" for name in result["missing"]]

@@ -64,11 +64,7 @@ def convert_in_child(fitted: FittedModel, target: str, output: Path) -> None:
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": _module_path()},
         )
     if result.returncode < 0:
-        name = signal.Signals(-result.returncode).name
-        raise SerEdgeError(
-            f"{fitted.path}: the {target} converter crashed ({name}); a recurrent layer that is "
-            "not unrolled does this to int8: use --float32 or --onnx"
-        )
+        raise SerEdgeError(f"{fitted.path}: {_crash(target, signal.Signals(-result.returncode))}")
     if result.returncode != 0:
         said = result.stderr.strip().splitlines() or ["no reason given"]
         raise SerEdgeError(f"{fitted.path}: cannot be converted to {target} ({said[-1]})")
@@ -79,6 +75,15 @@ def _module_path() -> str:
     root = str(Path(__file__).resolve().parents[1])
     named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     return os.pathsep.join([root, *(str(Path(entry).resolve()) for entry in named if entry)])
+
+
+def _crash(target: str, by: signal.Signals) -> str:
+    if by == signal.SIGKILL:
+        return f"the {target} converter was killed, most likely for want of memory"
+    return (
+        f"the {target} converter crashed ({by.name}); a recurrent layer that is not unrolled does "
+        "this to int8: use --float32 or --onnx"
+    )
 
 
 def _load_keras(path: Path) -> Any:
