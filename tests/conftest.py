@@ -14,6 +14,10 @@ settings.register_profile(
 )
 settings.load_profile("ser-edge")
 
+# Absolute, for some tests work in other folders.
+if os.environ.get("SER_EDGE_CORPORA"):
+    os.environ["SER_EDGE_CORPORA"] = str(Path(os.environ["SER_EDGE_CORPORA"]).resolve())
+
 
 @pytest.fixture(scope="session")
 def corpora() -> Path:
