@@ -164,7 +164,7 @@ def _features_table(results: Results) -> str:
             "than ours, new frames of a hop",
         ]
     ]
-    for result in results["features"]:
+    for result in _of_kind(results, "features"):
         clip, hop = result["times_faster"].values()
         for name, times in result["milliseconds"].items():
             rows.append(
@@ -180,7 +180,13 @@ def _features_table(results: Results) -> str:
 
 
 def _bundled_run(results: Results) -> dict[str, Any]:
-    return results["bundled"][0]
+    return _of_kind(results, "bundled")[0]
+
+
+def _of_kind(results: Results, kind: str) -> list[dict[str, Any]]:
+    if kind not in results:
+        raise SerEdgeError(f"there is no stored result of the kind {kind!r}")
+    return results[kind]
 
 
 def _ratio(percentiles: dict[str, float] | None) -> str:

@@ -75,6 +75,14 @@ def test_a_document_without_a_known_mark_gets_one_line(
     assert result.stderr == f"ser-bench: {document}: {complaint}\n"
 
 
+def test_results_that_a_table_lacks_are_named(tmp_path: Path) -> None:
+    (tmp_path / "tess-loso").mkdir()
+    (tmp_path / "tess-loso" / "run.json").write_text("{}")
+    result = ser_bench("tables", "--results", tmp_path, "README.md")
+    assert result.returncode == 1
+    assert result.stderr == "ser-bench: there is no stored result of the kind 'bundled'\n"
+
+
 def test_damaged_results_get_one_line(tmp_path: Path) -> None:
     (tmp_path / "bundled").mkdir()
     broken = tmp_path / "bundled" / "run.json"
