@@ -41,7 +41,7 @@ def hz_to_mel(hz: NDArray[Any] | float, scale: str) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> hz_to_mel(np.array([0.0, 1000.0]), "slaney").tolist()
+    >>> hz_to_mel(np.array([0.0, 1000.0]), "slaney").round(6).tolist()
     [0.0, 15.0]
     """
     hz = np.asarray(hz, dtype=np.float64)
@@ -68,7 +68,7 @@ def mel_to_hz(mel: NDArray[Any] | float, scale: str) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> mel_to_hz(np.array([15.0]), "slaney").tolist()
+    >>> mel_to_hz(np.array([15.0]), "slaney").round(6).tolist()
     [1000.0]
     """
     mel = np.asarray(mel, dtype=np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -55,4 +56,6 @@ def run_program(name: str, work: Callable[..., int], *arguments: Any) -> int:
 def _discard_output() -> None:
     """Let what the interpreter flushes to standard output once more at exit go nowhere."""
     if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # A caller within Python may have put something without a descriptor in its place.
+        with contextlib.suppress(io.UnsupportedOperation):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

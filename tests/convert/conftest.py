@@ -44,7 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     root = tmp_path_factory.mktemp("trained")
     write_tess(root / "corpora" / "TESS")
     write_ravdess(root / "corpora" / "RAVDESS", range(1, 5), repeats=2)
-    (root / "tiny.toml").write_text(RECIPE.replace("steps = 20", "steps = 100"), encoding="utf-8")
+    (root / "tiny.toml").write_text(RECIPE.replace("steps = 20", "steps = 400"), encoding="utf-8")
     recipe = load_recipe(str(root / "tiny.toml"))
     fit_recipe(recipe, root / "corpora", root / "cache", 0, root / "run")
     return Trained(root / "run", root / "corpora", root / "cache")
