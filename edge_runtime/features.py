@@ -269,7 +269,8 @@ class FeatureExtractor:
     """Computes the features of a `FeatureConfig`.
 
     The last column of the frames that it gives is each frame's level, the logarithm of its energy
-    in the mel bands; `window_features` and `level_dbfs` consume it.
+    in the mel bands; `window_features` and `level_dbfs` consume it. It works in memory of its own:
+    give each thread an extractor.
 
     Parameters
     ----------

@@ -32,12 +32,6 @@ class FrameRing:
 
     def __init__(self, length: int, width: int) -> None:
         self._frames = np.zeros((length, width), dtype=np.float32)
-        self.filled = 0
-
-    @property
-    def full(self) -> bool:
-        """Whether as many frames were pushed as the ring holds."""
-        return self.filled == len(self._frames)
 
     @property
     def window(self) -> NDArray[np.float32]:
@@ -50,7 +44,6 @@ class FrameRing:
         kept = len(self._frames) - len(newest)
         self._frames[:kept] = self._frames[len(self._frames) - kept :].copy()
         self._frames[kept:] = newest
-        self.filled = min(len(self._frames), self.filled + len(newest))
 
 
 class Listener:
