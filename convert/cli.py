@@ -14,16 +14,11 @@ from edge_runtime.quiet import quiet_libraries
 
 def main(argv: list[str] | None = None) -> int:
     """Run ``ser-convert`` and return its exit status."""
-    return run_program("ser-convert", _work, _parser().parse_args(argv))
+    return run_program("ser-convert", _run, argv, extra="convert")
 
 
-def _work(arguments: argparse.Namespace) -> int:
-    try:
-        return _convert(arguments)
-    except ModuleNotFoundError as error:
-        raise SerEdgeError(
-            f"{error.name} is not installed: pip install 'ser-edge[convert]'"
-        ) from error
+def _run(argv: list[str] | None) -> int:
+    return _convert(_parser().parse_args(argv))
 
 
 def _parser() -> argparse.ArgumentParser:

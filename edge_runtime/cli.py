@@ -21,8 +21,13 @@ ENVIRONMENT = "SER_EDGE_"
 
 def main(argv: list[str] | None = None) -> int:
     """Run ``ser-edge`` and return its exit status."""
+    return run_program("ser-edge", _run, argv)
+
+
+def _run(argv: list[str] | None) -> int:
     arguments = _parser().parse_args(argv)
-    return run_program("ser-edge", arguments.work, arguments)
+    status: int = arguments.work(arguments)
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,7 +7,6 @@ import io
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
 
 from edge_runtime.errors import SerEdgeError
 
@@ -15,7 +14,9 @@ EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
 
-def run_program(name: str, work: Callable[..., int], *arguments: Any) -> int:
+def run_program(
+    name: str, work: Callable[[list[str] | None], int], argv: list[str] | None, extra: str = ""
+) -> int:
     """Run a program's work and turn what users can mend into one line and an exit status.
 
     Parameters
@@ -23,7 +24,11 @@ def run_program(name: str, work: Callable[..., int], *arguments: Any) -> int:
     name : str
         The program's name, put before the line.
     work : callable
-        Called with `arguments`; returns the exit status.
+        Called with `argv`; returns the exit status.
+    argv : list of str, optional
+        The arguments; those of the process by default.
+    extra : str
+        The extra of the package that brings the libraries that the program imports.
 
     Returns
     -------
@@ -35,12 +40,20 @@ def run_program(name: str, work: Callable[..., int], *arguments: Any) -> int:
         # A file name that is no text, or a label that the terminal cannot show, is escaped.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        status = work(*arguments)
+        status = work(argv)
         if sys.stdout is not None:  # a service may have none
             sys.stdout.flush()
         return status
     except SerEdgeError as error:
         print(f"{name}: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except ModuleNotFoundError as error:
+        if not extra:
+            raise
+        print(
+            f"{name}: {error.name} is not installed: pip install 'ser-edge[{extra}]'",
+            file=sys.stderr,
+        )
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

@@ -14,16 +14,12 @@ from edge_runtime.quiet import quiet_libraries
 
 def main(argv: list[str] | None = None) -> int:
     """Run ``ser-train`` and return its exit status."""
-    return run_program("ser-train", _work, _parser().parse_args(argv))
+    return run_program("ser-train", _run, argv, extra="train")
 
 
-def _work(arguments: argparse.Namespace) -> int:
-    try:
-        status: int = arguments.work(arguments)
-    except ModuleNotFoundError as error:
-        raise SerEdgeError(
-            f"{error.name} is not installed: pip install 'ser-edge[train]'"
-        ) from error
+def _run(argv: list[str] | None) -> int:
+    arguments = _parser().parse_args(argv)
+    status: int = arguments.work(arguments)
     return status
 
 
