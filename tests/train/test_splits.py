@@ -285,7 +285,8 @@ def test_real_protocol(real_corpora, name, sizes):
     splits = protocol.split(read_corpora(real_corpora, list(protocol.corpora)), 0)
     assert [len(split.test) for split in splits] == sizes
     for split in splits:
-        assert {protocol.merge.get(u.emotion, u.emotion) for u in split.test} == set(split.labels)
+        # Not every speaker of EmoDB speaks in every emotion.
+        assert {protocol.merge.get(u.emotion, u.emotion) for u in split.test} <= set(split.labels)
         if name != "tess-random":
             assert not speakers(split.train) & speakers(split.validation)
             assert not speakers(split.train + split.validation) & speakers(split.test)
