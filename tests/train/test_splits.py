@@ -285,7 +285,7 @@ def test_real_protocol(real_corpora, name, sizes):
     splits = protocol.split(read_corpora(real_corpora, list(protocol.corpora)), 0)
     assert [len(split.test) for split in splits] == sizes
     for split in splits:
-        # Not every speaker of EmoDB speaks in every emotion.
+        # Speaker 08 of EmoDB has no disgust.
         assert {protocol.merge.get(u.emotion, u.emotion) for u in split.test} <= set(split.labels)
         if name != "tess-random":
             assert not speakers(split.train) & speakers(split.validation)
