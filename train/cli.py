@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -38,19 +39,32 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_common(evaluate)
     evaluate.add_argument(
-        "--protocol", required=True, metavar="NAME", help="ravdess-5fold or tess-loso"
+        "--protocol",
+        required=True,
+        metavar="NAME",
+        help="ravdess-5fold, tess-loso, emodb-loso, tess-random or cross-corpus",
     )
     evaluate.set_defaults(work=_evaluate)
+
+    corpora = commands.add_parser("corpora", help="say what the corpora's folders hold")
+    corpora.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="a corpus, folder:DIR or table:FILE.csv (default: every known corpus)",
+    )
+    _add_corpora(corpora)
+    corpora.add_argument("--hours", action="store_true", help="also time the recordings")
+    corpora.add_argument(
+        "--format", choices=("text", "jsonl"), default="text", help="of the results (default: text)"
+    )
+    corpora.set_defaults(work=_corpora)
     return parser
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="name of a bundled recipe, or a .toml file")
-    parser.add_argument(
-        "--corpora",
-        metavar="DIR",
-        help="folder with one subfolder per corpus (default: $SER_EDGE_CORPORA)",
-    )
+    _add_corpora(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -67,6 +81,14 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seed", type=_seed, default=0, metavar="N", help="of weights and batches (default: 0)"
+    )
+
+
+def _add_corpora(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--corpora",
+        metavar="DIR",
+        help="folder with one subfolder per corpus (default: $SER_EDGE_CORPORA)",
     )
 
 
@@ -115,6 +137,25 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         f"{arguments.protocol}, seed {arguments.seed}: mean UAR {mean:.3f} over "
         f"{len(figures)} splits ({PROTOCOLS[arguments.protocol].description})"
     )
+    return 0
+
+
+def _corpora(arguments: argparse.Namespace) -> int:
+    """Print every corpus; one that was asked for by name and is not there is a failure."""
+    from train.corpora import ADAPTERS, corpora_folder, summarise
+
+    folder = corpora_folder(arguments.corpora)
+    missing = []
+    for name in arguments.names or ADAPTERS:
+        summary = summarise(folder, name, arguments.hours)
+        if arguments.format == "jsonl":
+            print(json.dumps(summary.to_dict()), flush=True)
+        else:
+            print("\n".join(summary.lines()), flush=True)
+        if summary.missing and arguments.names:
+            missing.append(name)
+    if missing:
+        raise SerEdgeError(f"no recordings of {', '.join(missing)}; see above where to get them")
     return 0
 
 

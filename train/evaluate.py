@@ -84,16 +84,17 @@ def evaluate_recipe(
         Figures of every split, see `train.figures`; runs already in `folder` are taken as they are.
     """
     protocol = PROTOCOLS[protocol_name]
-    # A protocol names its own labels, so nothing is merged but what they leave out.
     utterances = read_corpora(corpora, list(protocol.corpora))
     cache = FeatureCache(cache_folder, recipe.features, recipe.window_frames)
     figures = {}
     for split in protocol.split(utterances, seed):
-        merge = {a: b for a, b in recipe.merge.items() if a not in split.labels}
+        # A protocol names its own labels, so nothing is merged but what they leave out.
+        merges = {**recipe.merge, **protocol.merge}
+        trained_on = {utterance.corpus for utterance in split.train}
         fold_recipe = replace(
             recipe,
-            merge=merge,
-            corpora=protocol.corpora,
+            merge={a: b for a, b in merges.items() if a not in split.labels},
+            corpora=tuple(corpus for corpus in protocol.corpora if corpus in trained_on),
             labels=split.labels,
             validation_speakers=(),
             test_speakers=(),

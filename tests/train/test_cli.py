@@ -12,7 +12,7 @@ import pytest
 
 from train.cli import main
 
-from .tones import RECIPE, write_tess
+from .tones import RECIPE, touch, write_tess
 
 ROOT = Path(__file__).parents[2]
 # Importing the programs sets it for TensorFlow; a shell does not.
@@ -89,7 +89,7 @@ def test_unknown_recipe(capsys, tmp_path):
 
 def test_unknown_protocol(capsys, tmp_path):
     said = one_line(capsys, "evaluate", "edge", "--protocol", "mine", "--corpora", tmp_path)
-    assert "unknown 'mine'; known are ravdess-5fold, tess-loso" in said
+    assert "unknown 'mine'; known are ravdess-5fold, tess-loso, emodb-loso, tess-random, " in said
 
 
 def test_no_corpora_folder(capsys, tmp_path, monkeypatch):
@@ -122,10 +122,62 @@ def test_damaged_recording(capsys, tmp_path, recipe_file):
     assert "OAF_back_sad.wav" in said
 
 
+def test_corpora_are_counted(capsys, tmp_path):
+    touch(tmp_path / "emodb", "wav/03a01Fa.wav", "wav/16b10Wb.wav", "wav/16b10Wa.wav", "x.txt")
+    touch(tmp_path / "mine", "sad/one.wav")
+    assert main(["corpora", "EmoDB", "folder:mine", "--corpora", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"EmoDB: 3 utterances, 2 speakers, {tmp_path / 'emodb'}",
+        "  angry 2, happy 1",
+        "  skipped: 1 not a sound file",
+        f"folder:mine: 1 utterances, speakers unknown, {tmp_path / 'mine'}",
+        "  sad 1",
+    ]
+
+
+def test_corpora_are_timed_on_request(capsys, tone_corpora):
+    arguments = ["corpora", "TESS", "--corpora", str(tone_corpora), "--format", "jsonl"]
+    assert main([*arguments, "--hours"]) == 0
+    timed = json.loads(capsys.readouterr().out)
+    assert timed["utterances"] == 70
+    assert timed["speakers"] == 2
+    assert timed["hours"] == pytest.approx(70 * 0.7 / 3600, abs=1e-4)
+    assert timed["address"].startswith("https://doi.org/")
+    assert main(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["hours"] is None
+
+
+def test_corpora_that_were_not_asked_for_may_be_missing(capsys, tone_corpora):
+    assert main(["corpora", "--corpora", str(tone_corpora), "--format", "jsonl"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["corpus"] for row in rows if row["utterances"]] == ["TESS", "RAVDESS"]
+    assert all(row["address"] in row["missing"] for row in rows if not row["utterances"])
+    assert len(rows) == 9
+
+
+def test_corpora_asked_for_and_missing(capsys, tmp_path):
+    touch(tmp_path / "SAVEE", "one.wav", "two.wav")
+    assert main(["corpora", "SAVEE", "CREMA-D", "--corpora", str(tmp_path)]) == 1
+    out, err = capsys.readouterr()
+    assert "SAVEE: no SAVEE recordings; get them from http" in out
+    assert "skipped: 2 name not understood" in out
+    assert err == "ser-train: no recordings of SAVEE, CREMA-D; see above where to get them\n"
+
+
+def test_corpora_with_a_damaged_recording(capsys, tmp_path):
+    touch(tmp_path / "EmoDB", "03a01Fa.wav")
+    said = one_line(capsys, "corpora", "EmoDB", "--hours", "--corpora", tmp_path)
+    assert "03a01Fa.wav: is no sound file" in said
+    assert "unknown corpus 'nothing'" in one_line(
+        capsys, "corpora", "nothing", "--corpora", tmp_path
+    )
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         [],
+        ["corpora", "--format", "xml"],
         ["fit"],
         ["evaluate", "edge"],
         ["fit", "edge", "--seed", "-1"],

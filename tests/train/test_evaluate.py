@@ -21,7 +21,10 @@ from train.figures import figures_of
 from train.recipe import Training
 from train.splits import Split
 
-from .tones import write_tess
+from .tones import tone, touch, write_ravdess, write_tess, write_wav
+
+EMOVO_CODES = ("neu", "dis", "gio", "pau", "rab", "sor", "tri")
+CASIA_WORDS = ("angry", "fear", "happy", "neutral", "sad", "surprise")
 
 
 def one_hot(guesses: list[int], classes: int) -> np.ndarray:
@@ -178,3 +181,36 @@ def test_protocol_runs_every_split_and_resumes(tiny_recipe, tmp_path):
     assert set(evaluate_recipe(*arguments)) == {"test-OAF", "test-YAF"}
     assert (folder / "test-YAF" / "run.json").stat().st_mtime_ns == kept
     assert stored(folder / "test-OAF")["seed"] == 3
+
+
+def test_protocol_over_corpora_merges_and_records_what_was_trained_on(tiny_recipe, tmp_path):
+    """Whatever the recipe merges: the protocol decides."""
+    sound = write_wav(tmp_path / "tone.wav", tone(0, 0)).read_bytes()
+    write_tess(tmp_path / "TESS", words=("back", "bar"))
+    write_ravdess(tmp_path / "RAVDESS", range(1, 4))
+    names = {
+        "EmoDB": [f"{who}a01{code}a.wav" for who in ("03", "08", "09") for code in "WLEAFTN"],
+        "EMOVO": [f"{code}-{who}-b1.wav" for who in ("f1", "f2", "m1") for code in EMOVO_CODES],
+        "CASIA": [f"201-{word}-{who}.wav" for who in ("a", "b", "c") for word in CASIA_WORDS],
+        "ASED": [
+            f"{code}-{text}-01-01-{who}.wav"
+            for who in ("01", "02", "03")
+            for text in ("01", "06")
+            for code in ("n1", "f2", "h3", "s4", "a5")
+        ],
+    }
+    for corpus, files in names.items():
+        touch(tmp_path / corpus, *files)
+        for name in files:
+            (tmp_path / corpus / name).write_bytes(sound)
+    merge = {"boredom": "neutral", "calm": "sad"}
+    recipe = replace(tiny_recipe, merge=merge, training=Training(steps=1, batch_size=6))
+    folder = tmp_path / "runs"
+    figures = evaluate_recipe(recipe, "cross-corpus", tmp_path, tmp_path / "cache", 0, folder)
+    counts = {name.removeprefix("test-"): part["utterances"] for name, part in figures.items()}
+    assert counts == {"TESS": 28, "RAVDESS": 24, "EmoDB": 18, "EMOVO": 21, "CASIA": 18, "ASED": 15}
+    run = stored(folder / "test-RAVDESS")
+    assert run["recipe"]["corpora"] == ["TESS", "EmoDB", "EMOVO", "CASIA", "ASED"]
+    neutral = run["labels"].index("neutral")
+    assert sum(p["target"] == neutral for p in run["predictions"]) == 6  # calm among them
+    assert stored(folder / "test-ASED")["labels"] == list(LABELS[:5])

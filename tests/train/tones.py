@@ -74,6 +74,15 @@ def tone(emotion: int, seed: int, seconds: float = SECONDS, level: float = 0.3) 
     return level * (swell * np.sin(2 * np.pi * frequency * times) / 1.3 + noise)
 
 
+def touch(folder: Path, *names: str) -> Path:
+    """Files of which an adapter looks at nothing but the name."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    return folder
+
+
 def write_wav(path: Path, samples: NDArray, rate: int = RATE) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as file:

@@ -1,0 +1,94 @@
+"""Three parts of a list of utterances: to fit, to select and to judge on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_runtime.errors import SerEdgeError
+from train.corpora import Utterance
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three lists that share no speaker, unless the protocol's description says that they do.
+
+    Attributes
+    ----------
+    name : str
+        Which split of its protocol.
+    labels : tuple of str
+        The classes, in the order of the scores.
+    train, validation, test : list of Utterance
+        What to fit, select and judge on.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    train: list[Utterance]
+    validation: list[Utterance]
+    test: list[Utterance]
+
+
+def by_speakers(
+    utterances: list[Utterance], validation: list[str], test: list[str], labels: tuple[str, ...]
+) -> Split:
+    """Split by naming the validation and test speakers; all others are trained on.
+
+    Raises
+    ------
+    SerEdgeError
+        When a speaker is named twice or has no utterance.
+    """
+    require_speakers(utterances, [*validation, *test])
+    if set(validation) & set(test):
+        raise SerEdgeError("split: a speaker is in both validation and test")
+    parts: dict[str, list[Utterance]] = {"train": [], "validation": [], "test": []}
+    for utterance in utterances:
+        in_test, in_validation = utterance.speaker in test, utterance.speaker in validation
+        part = "test" if in_test else "validation" if in_validation else "train"
+        parts[part].append(utterance)
+    return Split("speakers", labels, **parts)
+
+
+def stratified(
+    utterances: list[Utterance], share: float, rng: np.random.Generator
+) -> tuple[list[Utterance], list[Utterance]]:
+    """Draw a share of every emotion's utterances, whoever speaks them.
+
+    Parameters
+    ----------
+    utterances : list of Utterance
+        What to draw from.
+    share : float
+        Of each emotion, 0 to 1.
+    rng : numpy.random.Generator
+        Decides which.
+
+    Returns
+    -------
+    rest, drawn : list of Utterance
+        Each in the order of `utterances`.
+    """
+    emotions = np.array([utterance.emotion for utterance in utterances])
+    drawn: set[int] = set()
+    for emotion in sorted(set(emotions.tolist())):
+        members = rng.permutation(np.flatnonzero(emotions == emotion))
+        drawn.update(members[: round(share * len(members))].tolist())
+    rest = [u for index, u in enumerate(utterances) if index not in drawn]
+    return rest, [u for index, u in enumerate(utterances) if index in drawn]
+
+
+def require_speakers(utterances: list[Utterance], speakers: list[str]) -> None:
+    """Refuse utterances that lack a speaker.
+
+    Raises
+    ------
+    SerEdgeError
+        Naming the first who has no utterance.
+    """
+    present = {utterance.speaker for utterance in utterances}
+    for speaker in speakers:
+        if speaker not in present:
+            raise SerEdgeError(f"split: no utterance of speaker {speaker!r}")
