@@ -80,7 +80,7 @@ class Listener:
         self._next_decision = metadata.window_frames
         self._last_loud_frame = -metadata.window_frames - 1
 
-    def push(self, chunk: NDArray[Any]) -> Iterator[Event]:
+    def push(self, chunk: NDArray[Any]) -> list[Event]:
         """Take the next samples and give the decisions that they complete.
 
         Parameters
@@ -88,9 +88,9 @@ class Listener:
         chunk : ndarray of float, shape (n_samples,)
             Mono samples in [-1, 1] at the model's rate.
 
-        Yields
-        ------
-        Event
+        Returns
+        -------
+        list of Event
             One for every hop that the chunk completes, once the first window is full, unless the
             whole window is silent.
 
@@ -101,6 +101,7 @@ class Listener:
         """
         arrival = time.perf_counter()
         frames = self._stream.push(checked_samples(chunk))
+        events = []
         while len(frames):
             taken = min(len(frames), self._next_decision - self._frames_seen)
             self._ring.push(frames[:taken])
@@ -110,8 +111,9 @@ class Listener:
             if self._frames_seen == self._next_decision:
                 self._next_decision += self._hop_frames
                 if not self._window_is_silent():
-                    yield self._decide(arrival)
+                    events.append(self._decide(arrival))
                     arrival = time.perf_counter()
+        return events
 
     def _note_loudness(self, frames: NDArray[np.float32]) -> None:
         loud = np.flatnonzero(self._classifier.extractor.level_dbfs(frames) > SILENCE_DBFS)
