@@ -17,13 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     # Libraries of threads read this when they are loaded; comparisons are on one thread.
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
-    return run_program("ser-bench", _run, argv, extra="bench")
-
-
-def _run(argv: list[str] | None) -> int:
-    arguments = _parser().parse_args(argv)
-    status: int = arguments.work(arguments)
-    return status
+    return run_program("ser-bench", _parser, argv, extra="bench")
 
 
 def _parser() -> argparse.ArgumentParser:

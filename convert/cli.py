@@ -14,11 +14,7 @@ from edge_runtime.quiet import quiet_libraries
 
 def main(argv: list[str] | None = None) -> int:
     """Run ``ser-convert`` and return its exit status."""
-    return run_program("ser-convert", _run, argv, extra="convert")
-
-
-def _run(argv: list[str] | None) -> int:
-    return _convert(_parser().parse_args(argv))
+    return run_program("ser-convert", _parser, argv, extra="convert")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--format", choices=("text", "jsonl"), default="text", help="of the report (default: text)"
     )
+    parser.set_defaults(work=_convert)
     return parser
 
 

@@ -21,13 +21,7 @@ ENVIRONMENT = "SER_EDGE_"
 
 def main(argv: list[str] | None = None) -> int:
     """Run ``ser-edge`` and return its exit status."""
-    return run_program("ser-edge", _run, argv)
-
-
-def _run(argv: list[str] | None) -> int:
-    arguments = _parser().parse_args(argv)
-    status: int = arguments.work(arguments)
-    return status
+    return run_program("ser-edge", _parser, argv)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import os
@@ -15,7 +16,10 @@ EXIT_INTERRUPTED = 130
 
 
 def run_program(
-    name: str, work: Callable[[list[str] | None], int], argv: list[str] | None, extra: str = ""
+    name: str,
+    make_parser: Callable[[], argparse.ArgumentParser],
+    argv: list[str] | None,
+    extra: str = "",
 ) -> int:
     """Run a program's work and turn what users can mend into one line and an exit status.
 
@@ -23,8 +27,9 @@ def run_program(
     ----------
     name : str
         The program's name, put before the line.
-    work : callable
-        Called with `argv`; returns the exit status.
+    make_parser : callable
+        Gives the parser; its ``work`` default is called with the parsed arguments and returns the
+        exit status.
     argv : list of str, optional
         The arguments; those of the process by default.
     extra : str
@@ -40,7 +45,8 @@ def run_program(
         # A file name that is no text, or a label that the terminal cannot show, is escaped.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        status = work(argv)
+        arguments = make_parser().parse_args(argv)
+        status: int = arguments.work(arguments)
         if sys.stdout is not None:  # a service may have none
             sys.stdout.flush()
         return status

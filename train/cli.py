@@ -15,13 +15,7 @@ from edge_runtime.quiet import quiet_libraries
 
 def main(argv: list[str] | None = None) -> int:
     """Run ``ser-train`` and return its exit status."""
-    return run_program("ser-train", _run, argv, extra="train")
-
-
-def _run(argv: list[str] | None) -> int:
-    arguments = _parser().parse_args(argv)
-    status: int = arguments.work(arguments)
-    return status
+    return run_program("ser-train", _parser, argv, extra="train")
 
 
 def _parser() -> argparse.ArgumentParser:

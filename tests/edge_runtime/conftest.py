@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_runtime import FeatureConfig
+from edge_runtime import Classifier, FeatureConfig
 from edge_runtime.classifier import DEFAULT_MODEL
 from edge_runtime.metadata import LABELS, ModelMetadata, write_metadata
 
@@ -200,3 +200,19 @@ def wav_bytes(samples: np.ndarray, rate: int = RATE) -> bytes:
 def to_wav() -> Callable[..., bytes]:
     """A 16 bit WAV file's bytes: samples (n,) or (n, channels), rate."""
     return wav_bytes
+
+
+@pytest.fixture(scope="session")
+def bundled() -> Classifier:
+    return Classifier()
+
+
+@pytest.fixture(scope="session")
+def small(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_onnx: Callable[..., Path],
+    metadata_for: Callable[..., ModelMetadata],
+) -> Classifier:
+    """A model with a window of 30 frames of 160 samples, 5040 samples in all."""
+    path = tmp_path_factory.mktemp("small") / "small.onnx"
+    return Classifier(make_onnx(path, metadata_for(rejection_threshold=0.4)))

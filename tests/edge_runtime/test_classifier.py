@@ -20,22 +20,6 @@ TEMPERATURES = st.floats(1e-6, 1e6)
 LEAST = 4000  # samples of the shortest clip
 
 
-@pytest.fixture(scope="module")
-def bundled() -> Classifier:
-    return Classifier()
-
-
-@pytest.fixture(scope="module")
-def small(
-    tmp_path_factory: pytest.TempPathFactory,
-    make_onnx: Callable[..., Path],
-    metadata_for: Callable[..., ModelMetadata],
-) -> Classifier:
-    """A model with a window of 30 frames of 160 samples, 5040 samples in all."""
-    path = tmp_path_factory.mktemp("small") / "small.onnx"
-    return Classifier(make_onnx(path, metadata_for(rejection_threshold=0.4)))
-
-
 def assert_adds_up(decision: Decision) -> None:
     assert list(decision.scores) == list(LABELS)
     assert sum(decision.scores.values()) == pytest.approx(1.0, abs=1e-5)

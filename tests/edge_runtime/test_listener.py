@@ -24,21 +24,6 @@ HOP, WINDOW_SAMPLES = 160, 5040  # of the small model: 30 frames of 400 samples
 FRAME_SECONDS = HOP / RATE
 
 
-@pytest.fixture(scope="module")
-def bundled() -> Classifier:
-    return Classifier()
-
-
-@pytest.fixture(scope="module")
-def small(
-    tmp_path_factory: pytest.TempPathFactory,
-    make_onnx: Callable[..., Path],
-    metadata_for: Callable[..., ModelMetadata],
-) -> Classifier:
-    path = tmp_path_factory.mktemp("small") / "small.onnx"
-    return Classifier(make_onnx(path, metadata_for(rejection_threshold=0.3)))
-
-
 def pieces(samples: np.ndarray, sizes: list[int]) -> Iterator[np.ndarray]:
     """The samples in chunks of the given sizes, again and again."""
     start, number = 0, 0
