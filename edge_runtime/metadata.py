@@ -19,6 +19,7 @@ import struct
 import zipfile
 import zlib
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -148,9 +149,14 @@ class ModelMetadata:
 
     def standardise(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Standardise features, (..., D), as the model expects them."""
-        mean = np.asarray(self.feature_mean, dtype=np.float32)
-        scale = np.asarray(self.feature_scale, dtype=np.float32)
+        mean, scale = self._normaliser
         return np.asarray((features - mean) / scale, dtype=np.float32)
+
+    @cached_property
+    def _normaliser(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean and scale as arrays, made once: they are asked for at every decision."""
+        mean = np.asarray(self.feature_mean, dtype=np.float32)
+        return mean, np.asarray(self.feature_scale, dtype=np.float32)
 
     def to_json(self) -> str:
         """Serialise with the format version in front.

@@ -61,7 +61,7 @@ def edge(
     mean = layers.GlobalAveragePooling2D()(layers.Multiply()([y, gate]))
     maximum = layers.GlobalMaxPooling2D()(y)
     # Summed, not concatenated: mean and maximum have ranges, and int8 scales, of their own. From
-    # zero, or the first thousand steps are spent on unlearning what the maxima say at random.
+    # zero, or training begins with unlearning what the maxima say at random.
     logits = layers.Add()(
         [
             layers.Dense(n_labels, kernel_initializer="zeros")(layers.Dropout(dropout)(pooled))

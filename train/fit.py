@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -49,7 +49,7 @@ class FittedModel:
     representative : ndarray of float32, shape (n, T, D)
         Standardised windows of training utterances, to calibrate quantisation with.
     history : list of dict
-        Loss and validation UAR at every look.
+        Mean loss since the first step, and validation UAR, at every look.
     """
 
     model: keras.Model
@@ -201,7 +201,8 @@ class SelectOnValidation(keras.callbacks.Callback):  # type: ignore[misc]
         scores = clip_scores(self.model, self._clips.log_mel, self._metadata)
         uar = float(balanced_accuracy_score(self._clips.targets, scores.argmax(axis=1)))
         self.history.append({"step": step, "loss": loss, "validation_uar": uar})
-        print(f"step {step}: loss {loss:.3f}, validation UAR {uar:.3f}", flush=True)
+        # Keras states the mean loss since the first step.
+        print(f"step {step}: mean loss {loss:.3f}, validation UAR {uar:.3f}", flush=True)
         # Of equals the later: it has seen more.
         if uar >= self._best:
             self._best, self._best_weights = uar, self.model.get_weights()
@@ -282,12 +283,10 @@ def _fit_normaliser(recipe: Recipe, split: Split, train: Clips) -> ModelMetadata
         count += len(features)
     mean = sums / count
     scale = np.maximum(np.sqrt(np.maximum(squares / count - mean**2, 0.0)), LEAST_SCALE)
-    return ModelMetadata(
-        **{
-            **vars(blank),
-            "feature_mean": tuple(np.round(mean, 6).tolist()),
-            "feature_scale": tuple(np.round(scale, 6).tolist()),
-        }
+    return replace(
+        blank,
+        feature_mean=tuple(np.round(mean, 6).tolist()),
+        feature_scale=tuple(np.round(scale, 6).tolist()),
     )
 
 
@@ -302,7 +301,9 @@ def _representative(train: Clips, metadata: ModelMetadata, seed: int) -> NDArray
     while len(chosen) < REPRESENTATIVE_WINDOWS and any(queues):
         chosen += [queue.pop() for queue in queues if queue]
     windows = []
-    for index in chosen[:REPRESENTATIVE_WINDOWS]:
+    # In random order: conversion takes every other window to calibrate with, and of an even number
+    # of groups that would be the same half each time round.
+    for index in rng.permutation(chosen[:REPRESENTATIVE_WINDOWS]):
         inputs, weights = clip_inputs(train.log_mel[index], metadata)
         windows.append(inputs[rng.choice(len(inputs), p=weights / weights.sum())])
     return np.stack(windows)
