@@ -19,28 +19,11 @@ from edge_runtime.sources.audio_file import printable
 
 
 def listen(arguments: argparse.Namespace) -> int:
-    """Print an event for every hop of a source, until it ends or Ctrl-C."""
-    classifier = Classifier(arguments.model, arguments.backend, arguments.threads)
-    listener = Listener(classifier, arguments.hop)
-    n_events, n_samples = 0, 0
-    with _open_source(arguments, classifier.metadata.features.sample_rate) as source:
-        _say(
-            f"listening to {_describe(source, arguments)} with {classifier.model_id} on "
-            f"{classifier.backend.name}, window {classifier.metadata.window_seconds:.2f} s"
-        )
-        try:
-            for chunk in source.chunks():
-                n_samples += len(chunk)
-                for event in listener.push(chunk):
-                    n_events += 1
-                    print(_as_format(event, arguments.format), flush=True)
-        except KeyboardInterrupt:
-            return 0
-        finally:
-            _report_overflows(source)
-    if n_events == 0:
-        _explain_no_event(arguments.source, n_samples, classifier)
-    return 0
+    """Print an event for every hop of a source, until it ends or Ctrl-C, the usual way to end."""
+    try:
+        return _listen(arguments)
+    except KeyboardInterrupt:
+        return 0
 
 
 def classify(arguments: argparse.Namespace) -> int:
@@ -96,6 +79,28 @@ def info(arguments: argparse.Namespace) -> int:
     described["window_seconds"] = round(metadata.window_seconds, 3)
     for line in _outline(described):
         print(line)
+    return 0
+
+
+def _listen(arguments: argparse.Namespace) -> int:
+    classifier = Classifier(arguments.model, arguments.backend, arguments.threads)
+    listener = Listener(classifier, arguments.hop)
+    n_events, n_samples = 0, 0
+    with _open_source(arguments, classifier.metadata.features.sample_rate) as source:
+        _say(
+            f"listening to {_describe(source, arguments)} with {classifier.model_id} on "
+            f"{classifier.backend.name}, window {classifier.metadata.window_seconds:.2f} s"
+        )
+        try:
+            for chunk in source.chunks():
+                n_samples += len(chunk)
+                for event in listener.push(chunk):
+                    n_events += 1
+                    print(_as_format(event, arguments.format), flush=True)
+        finally:
+            _report_overflows(source)
+    if n_events == 0:
+        _explain_no_event(arguments.source, n_samples, classifier)
     return 0
 
 
