@@ -15,8 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.chroma import N_CHROMA, chroma, chroma_filter_bank
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.mel import dct_matrix, lifter_weights, mel_filter_bank
+from edge_runtime.pitch import N_PITCH, least_frame_length, pitch
+from edge_runtime.spectral import N_SPECTRAL, spectral_shape
 
 FRAMES_PER_BLOCK = 160  # bounds the working memory of a batch, and keeps it near the cache
 LEVEL_FLOOR = 1e-10  # of a frame's energy, whatever floor the features have
@@ -34,7 +37,9 @@ CHOICES = {
     "level": ("none", "peak"),
     "pool": ("none", "mean"),
 }
-KINDS = ("mfcc", "log_mel", "rms", "zcr")
+KINDS = ("mfcc", "log_mel", "rms", "zcr", "chroma", "spectral", "pitch")
+MEL_KINDS = {"mfcc", "log_mel"}
+SPECTRUM_KINDS = MEL_KINDS | {"chroma", "spectral"}
 
 
 @dataclass(frozen=True)
@@ -43,22 +48,39 @@ class FeatureConfig:
 
     Parameters
     ----------
-    kinds : tuple of {"mfcc", "log_mel", "rms", "zcr"}
-        What each frame holds, concatenated in this order.
+    kinds : tuple of {"mfcc", "log_mel", "rms", "zcr", "chroma", "spectral", "pitch"}
+        What each frame holds, concatenated in this order:
+
+        - "mfcc", mel-frequency cepstral coefficients, `n_mfcc` values, less C0 where that is out;
+        - "log_mel", the logarithm of the energy in the mel bands, `n_mels` values;
+        - "rms", the root mean square of the samples (the intensity), 1 value;
+        - "zcr", the share of the samples at which the sign changes, 1 value;
+        - "chroma", the energy in the pitch classes C to B, 12 values from 0 to 1, see
+          `edge_runtime.chroma.chroma`;
+        - "spectral", centroid, bandwidth and roll-off in kHz, and flatness, 4 values, see
+          `edge_runtime.spectral.spectral_shape`;
+        - "pitch", the fundamental frequency in Hz (0 where unvoiced) and the strength of
+          voicing from 0 to 1, 2 values, see `edge_runtime.pitch.pitch`.
+
+        "rms", "zcr" and "pitch" are of the samples as they are; the others are of their spectrum
+        after pre-emphasis and window.
     sample_rate : int
         Samples per second, 4000 to 192000.
     frame_length, hop_length, fft_size : int
-        In samples; ``frame_length <= fft_size``, the rest is zero-padded.
+        In samples; ``frame_length <= fft_size``, the rest is zero-padded. "pitch" needs frames of
+        25 ms or more.
     window : {"hann", "hamming", "rectangular"}
         Periodic analysis window.
     pre_emphasis : float
         Coefficient a of ``y[n] = x[n] - a x[n - 1]``, 0 (off) to below 1.
     spectrum : {"power", "power_over_n", "magnitude"}
-        ``|X|**2``, ``|X|**2 / fft_size`` or ``|X|``.
+        ``|X|**2``, ``|X|**2 / fft_size`` or ``|X|``, of which "mfcc" and "log_mel" are computed.
+        "chroma" and "spectral" are of ``|X|**2`` whatever stands here.
     n_mels : int
         Number of mel bands.
     fmin, fmax : float
-        Edges of the filter bank in hertz; ``fmax = 0`` stands for half the sample rate.
+        Edges of the mel filter bank in hertz; ``fmax = 0`` stands for half the sample rate.
+        "chroma" and "spectral" look at the whole spectrum.
     mel_scale, mel_norm, mel_edges : str
         See `edge_runtime.mel.mel_filter_bank`.
     log : {"db", "ln"}
@@ -74,6 +96,7 @@ class FeatureConfig:
     level : {"none", "peak"}
         "peak" subtracts the log-energy of the window's loudest frame from what carries the level
         (every log-mel band, C0, log-energy), so that distance to the microphone does not matter.
+        "chroma", "spectral" and "pitch" hardly depend on the level; "rms" keeps it.
     mean_subtraction : bool
         Subtract the window's mean from each coefficient (cepstral mean normalisation).
     delta_order : int
@@ -131,6 +154,12 @@ class FeatureConfig:
         )
         _require(4000 <= self.sample_rate <= 192000, "sample_rate", "4000 to 192000 Hz")
         _require(2 <= self.frame_length <= self.fft_size, "frame_length", "2 to fft_size")
+        least_frame = least_frame_length(self.sample_rate) if "pitch" in self.kinds else 2
+        _require(
+            self.frame_length >= least_frame,
+            "frame_length",
+            f"at least {least_frame} samples (25 ms) for pitch",
+        )
         _require(self.fft_size <= 1 << 16, "fft_size", "at most 65536")
         _require(1 <= self.hop_length <= 1 << 16, "hop_length", "1 to 65536 samples")
         _require(0.0 <= self.pre_emphasis < 1.0, "pre_emphasis", "0 to below 1")
@@ -148,7 +177,7 @@ class FeatureConfig:
         _require(self.lifter >= 0, "lifter", "0 or more")
         _require(0 <= self.delta_order <= 2, "delta_order", "0, 1 or 2")
         _require(1 <= self.delta_reach <= 16, "delta_reach", "1 to 16 frames")
-        if "mfcc" in self.kinds or "log_mel" in self.kinds:
+        if MEL_KINDS.intersection(self.kinds):
             _require(
                 bool(np.all(self.filter_bank().any(axis=1))),
                 "n_mels",
@@ -165,18 +194,25 @@ class FeatureConfig:
     @property
     def frame_dim(self) -> int:
         """Number of values in a frame, before the window features."""
-        widths = {
-            "mfcc": self.n_mfcc - (self.first_coefficient == "none"),
-            "log_mel": self.n_mels,
-            "rms": 1,
-            "zcr": 1,
-        }
-        return sum(widths[kind] for kind in self.kinds)
+        return sum(self.width_of(kind) for kind in self.kinds)
 
     @property
     def feature_dim(self) -> int:
         """Number of values per frame, D, that the model reads."""
         return self.frame_dim * (1 + self.delta_order)
+
+    def width_of(self, kind: str) -> int:
+        """Return the number of values that one of `KINDS` has in a frame."""
+        widths = {
+            "mfcc": self.n_mfcc - (self.first_coefficient == "none"),
+            "log_mel": self.n_mels,
+            "rms": 1,
+            "zcr": 1,
+            "chroma": N_CHROMA,
+            "spectral": N_SPECTRAL,
+            "pitch": N_PITCH,
+        }
+        return widths[kind]
 
     def filter_bank(self) -> NDArray[np.float32]:
         """Mel filters, (n_mels, fft_size // 2 + 1)."""
@@ -269,8 +305,8 @@ class FeatureExtractor:
     """Computes the features of a `FeatureConfig`.
 
     The last column of the frames that it gives is each frame's level, the logarithm of its energy
-    in the mel bands; `window_features` and `level_dbfs` consume it. It works in memory of its own:
-    give each thread an extractor.
+    in the mel bands, or of its mean square where no kind uses these; `window_features` and
+    `level_dbfs` consume it. It works in memory of its own: give each thread an extractor.
 
     Parameters
     ----------
@@ -288,13 +324,16 @@ class FeatureExtractor:
     def __init__(self, config: FeatureConfig) -> None:
         self.config = config
         self._window = _analysis_window(config)
-        self._uses_mel = "mfcc" in config.kinds or "log_mel" in config.kinds
+        self._uses_mel = bool(MEL_KINDS.intersection(config.kinds))
+        self._uses_spectrum = bool(SPECTRUM_KINDS.intersection(config.kinds))
         if self._uses_mel:
             self._mel_blocks = _mel_blocks(config.filter_bank())
             dct = dct_matrix(config.n_mels, config.n_mfcc).astype(np.float64)
             self._cepstrum = dct * lifter_weights(config.n_mfcc, config.lifter)
             self._all_bands = config.filter_bank().sum(axis=0)
             self._floors = np.append(np.full(config.n_mels, config.log_floor), LEVEL_FLOOR)
+        if "chroma" in config.kinds:
+            self._chroma_filters = chroma_filter_bank(config.sample_rate, config.fft_size)
         # Of the frames in work; columns from frame_length on stay zero.
         self._windowed = np.zeros((FRAMES_PER_BLOCK, config.fft_size))
         self._full_scale_level = self.frames(_full_scale_sine(config))[0, -1]
@@ -366,40 +405,64 @@ class FeatureExtractor:
             Receives as many frames as it has rows, at most `FRAMES_PER_BLOCK`.
         """
         config = self.config
+        frames = _framed(plain, config, len(out))
+        values = self._of_samples(frames)
+        if self._uses_spectrum:
+            power = self._power(_framed(emphasised, config, len(out)))
+            values.update(self._of_power(power))
         if self._uses_mel:
-            power = self._spectrum(_framed(emphasised, config, len(out)))
-            log_mel_and_level = self._log(self._mel_and_sum(power), self._floors)
+            spectrum = self._scaled(power)
+            log_mel_and_level = self._log(self._mel_and_sum(spectrum), self._floors)
             log_mel = log_mel_and_level[:, :-1]
             out[:, -1] = log_mel_and_level[:, -1]
+            values["log_mel"] = log_mel
+            if "mfcc" in config.kinds:
+                values["mfcc"] = self._mfcc(log_mel, spectrum)
         else:
-            power_of_frame = _rms(_framed(plain, config, len(out)))[:, 0] ** 2
-            out[:, -1] = self._log(power_of_frame, LEVEL_FLOOR)
+            out[:, -1] = self._log(_rms(frames)[:, 0] ** 2, LEVEL_FLOOR)
         column = 0
         for kind in config.kinds:
-            if kind == "mfcc":
-                values = self._mfcc(log_mel, power)
-            elif kind == "log_mel":
-                values = log_mel
-            elif kind == "rms":
-                values = _rms(_framed(plain, config, len(out)))
-            else:
-                values = _zero_crossing_rate(_framed(plain, config, len(out)))
-            out[:, column : column + values.shape[1]] = values
-            column += values.shape[1]
+            width = config.width_of(kind)
+            out[:, column : column + width] = values[kind]
+            column += width
 
-    def _spectrum(self, frames: NDArray[np.float64]) -> NDArray[np.float32]:
+    def _of_samples(self, frames: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+        """Compute the kinds that need no spectrum, by name."""
+        values: dict[str, NDArray[Any]] = {}
+        if "rms" in self.config.kinds:
+            values["rms"] = _rms(frames)
+        if "zcr" in self.config.kinds:
+            values["zcr"] = _zero_crossing_rate(frames)
+        if "pitch" in self.config.kinds:
+            values["pitch"] = pitch(frames, self.config.sample_rate)
+        return values
+
+    def _of_power(self, power: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        """Compute the kinds that are of the power spectrum itself, by name."""
         config = self.config
+        values: dict[str, NDArray[Any]] = {}
+        if "chroma" in config.kinds:
+            values["chroma"] = chroma(power, self._chroma_filters)
+        if "spectral" in config.kinds:
+            values["spectral"] = spectral_shape(power, config.sample_rate, config.fft_size)
+        return values
+
+    def _power(self, frames: NDArray[np.float64]) -> NDArray[np.float32]:
         windowed = self._windowed[: len(frames)]
-        np.multiply(frames, self._window, out=windowed[:, : config.frame_length])
+        np.multiply(frames, self._window, out=windowed[:, : self.config.frame_length])
         # The FFT runs in double precision, as numpy 1 always does and numpy 2 would not:
         # every numpy gives the same features.
         bins = np.fft.rfft(windowed).astype(np.complex64)
         power = np.square(bins.real)
         power += np.square(bins.imag)
-        if config.spectrum == "magnitude":
+        return power
+
+    def _scaled(self, power: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Make the power, which it overwrites, the configured spectrum."""
+        if self.config.spectrum == "magnitude":
             np.sqrt(power, out=power)
-        elif config.spectrum == "power_over_n":
-            power *= np.float32(1.0 / config.fft_size)
+        elif self.config.spectrum == "power_over_n":
+            power *= np.float32(1.0 / self.config.fft_size)
         return power
 
     def _mel_and_sum(self, power: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -411,13 +474,14 @@ class FeatureExtractor:
         return mel.astype(np.float64)
 
     def _mfcc(
-        self, log_mel: NDArray[np.float64], power: NDArray[np.float32]
+        self, log_mel: NDArray[np.float64], spectrum: NDArray[np.float32]
     ) -> NDArray[np.float64]:
         # In double precision: C0 of a quiet frame is near -1000, where a sum in single would
         # lose the fourth decimal.
         cepstrum = log_mel @ self._cepstrum
         if self.config.first_coefficient == "log_energy":
-            cepstrum[:, 0] = self._log(power.sum(axis=1, dtype=np.float64), self.config.log_floor)
+            energy = spectrum.sum(axis=1, dtype=np.float64)
+            cepstrum[:, 0] = self._log(energy, self.config.log_floor)
         elif self.config.first_coefficient == "none":
             return cepstrum[:, 1:]
         return cepstrum
@@ -552,16 +616,13 @@ def _subtract_level(
     for kind in config.kinds:
         if kind == "log_mel":
             features[:, column : column + config.n_mels] -= level
-            column += config.n_mels
         elif kind == "mfcc":
             if config.first_coefficient == "c0":
                 # The DCT of a constant is sqrt(n_mels) times it, in C0 alone.
                 features[:, column] -= level * np.float32(np.sqrt(config.n_mels))
             elif config.first_coefficient == "log_energy":
                 features[:, column] -= level
-            column += config.n_mfcc - (config.first_coefficient == "none")
-        else:
-            column += 1
+        column += config.width_of(kind)
 
 
 def _deltas(features: NDArray[np.float32], reach: int) -> NDArray[np.float32]:

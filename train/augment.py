@@ -1,7 +1,7 @@
 """Random variation of log-mel windows: other rooms, throats, speeds and microphones.
 
 Every function takes and gives log-mel frames in dB, (T, n_mels), and draws from the generator
-that it is given, so that a seed fixes a whole training run.
+that it is given, so that a seed fixes a whole training run. `spec_augment` takes any features.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ class Augmentation:
         Range of the level of added noise below the window's peak, in dB; equal values add none.
     time_mask, band_mask : float
         Largest share of the window's time, and of its bands, that is blanked out.
+    mixup : float
+        Parameter of the beta distribution that pairs of a batch are mixed by; 0 mixes none.
     """
 
     tempo: float = 0.0
@@ -45,6 +47,7 @@ class Augmentation:
     noise_db: tuple[float, float] = (0.0, 0.0)
     time_mask: float = 0.0
     band_mask: float = 0.0
+    mixup: float = 0.0
 
 
 def random_window(
@@ -76,7 +79,44 @@ def random_window(
     window += np.linspace(-slope / 2, slope / 2, window.shape[1], dtype=np.float32)
     if augmentation.noise_db[0] != augmentation.noise_db[1]:
         window = _add_noise(window, augmentation.noise_db, rng)
-    return _mask(window, augmentation, rng)
+    return spec_augment(window, augmentation.time_mask, augmentation.band_mask, rng)
+
+
+def spec_augment(
+    window: Frames, time_mask: float, band_mask: float, rng: np.random.Generator
+) -> Frames:
+    """Blank out a stretch of time and a stretch of bands with the window's mean (SpecAugment).
+
+    Parameters
+    ----------
+    window : ndarray of float, shape (T, D)
+        Any features over time: log-mel bands in dB, or other columns of one scale.
+    time_mask, band_mask : float
+        Largest share of the rows, and of the columns, that is blanked out, 0 to 1. The stretch's
+        width and its place are drawn evenly.
+    rng : numpy.random.Generator
+        Where chance comes from.
+
+    Returns
+    -------
+    ndarray of float, shape (T, D)
+        A copy with at most one blank stretch along either axis.
+
+    References
+    ----------
+    D. Park et al., "SpecAugment: A simple data augmentation method for automatic speech
+    recognition", Interspeech 2019, section 2 (without its time warping).
+    """
+    length, n_bands = window.shape
+    masked = window.copy()
+    blank = window.mean()
+    width = int(rng.uniform(0.0, time_mask) * length)
+    first = rng.integers(0, length - width + 1)
+    masked[first : first + width] = blank
+    height = int(rng.uniform(0.0, band_mask) * n_bands)
+    lowest = rng.integers(0, n_bands - height + 1)
+    masked[:, lowest : lowest + height] = blank
+    return masked
 
 
 def _cut(log_mel: Frames, length: int, rate: float, rng: np.random.Generator) -> Frames:
@@ -115,19 +155,3 @@ def _add_noise(window: Frames, range_db: tuple[float, float], rng: np.random.Gen
     louder = np.maximum(window, noise)
     sum_db = louder + 10.0 * np.log10(1.0 + 10.0 ** (-np.abs(window - noise) / 10.0))
     return np.asarray(sum_db, dtype=np.float32)
-
-
-def _mask(window: Frames, augmentation: Augmentation, rng: np.random.Generator) -> Frames:
-    """Blank out a stretch of time and a stretch of bands with the window's mean (SpecAugment).
-
-    D. Park et al., "SpecAugment", Interspeech 2019.
-    """
-    length, n_mels = window.shape
-    blank = window.mean()
-    width = int(rng.uniform(0.0, augmentation.time_mask) * length)
-    first = rng.integers(0, length - width + 1)
-    window[first : first + width] = blank
-    height = int(rng.uniform(0.0, augmentation.band_mask) * n_mels)
-    lowest = rng.integers(0, n_mels - height + 1)
-    window[:, lowest : lowest + height] = blank
-    return window

@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.program import run_program
 from edge_runtime.quiet import quiet_libraries
+
+if TYPE_CHECKING:
+    from train.evaluate import Place
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -23,11 +28,66 @@ def _parser() -> argparse.ArgumentParser:
         prog="ser-train", description="Train emotion recognition models on speech corpora."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_corpora_command(commands)
+    _add_explore(commands)
+    _add_fit(commands)
+    _add_evaluate(commands)
+    _add_search(commands)
+    _add_predict(commands)
+    _add_report(commands)
+    return parser
 
+
+def _add_corpora_command(commands: Any) -> None:
+    corpora = commands.add_parser("corpora", help="say what the corpora's folders hold")
+    _add_names(corpora)
+    corpora.add_argument("--hours", action="store_true", help="also time the recordings")
+    _add_format(corpora)
+    corpora.set_defaults(work=_corpora)
+
+
+def _add_explore(commands: Any) -> None:
+    explore = commands.add_parser(
+        "explore", help="draw what recordings hold: classes, speakers, lengths, levels, examples"
+    )
+    _add_names(explore)
+    explore.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/explore"),
+        metavar="DIR",
+        help="where the report goes (default: runs/explore)",
+    )
+    _add_jobs(explore)
+    _add_format(explore)
+    explore.set_defaults(work=_explore)
+
+
+def _add_fit(commands: Any) -> None:
     fit = commands.add_parser("fit", help="train a recipe on its own split, to use the model")
     _add_common(fit)
+    fit.add_argument(
+        "--data",
+        nargs="+",
+        metavar="NAME",
+        help="corpora to train on in place of the recipe's, all their emotions, split by speakers "
+        "where they are known: a corpus, folder:DIR or table:FILE.csv",
+    )
+    _add_labels(fit)
+    fit.add_argument(
+        "--start", metavar="RUN", help="run whose model to start from (default: random weights)"
+    )
+    fit.add_argument(
+        "--freeze",
+        choices=("nothing", "body"),
+        default="nothing",
+        help="with --start: what stays as it is, 'body' is all but the last, classifying layers "
+        "(default: nothing)",
+    )
     fit.set_defaults(work=_fit)
 
+
+def _add_evaluate(commands: Any) -> None:
     evaluate = commands.add_parser(
         "evaluate", help="train and judge a recipe on every split of a protocol"
     )
@@ -36,24 +96,64 @@ def _parser() -> argparse.ArgumentParser:
         "--protocol",
         required=True,
         metavar="NAME",
-        help="ravdess-5fold, tess-loso, emodb-loso, tess-random or cross-corpus",
+        help="ravdess-5fold, tess-loso, emodb-loso, tess-random or cross-corpus, as published; "
+        "or, with --data: random, speaker (k folds), loso, leave-one-corpus-out, or cross-corpus "
+        "(with --test-on)",
+    )
+    evaluate.add_argument(
+        "--data", nargs="+", metavar="NAME", help="corpora: names, folder:DIR or table:FILE.csv"
+    )
+    evaluate.add_argument("--test-on", nargs="+", metavar="NAME", help="corpora to be tested on")
+    _add_labels(evaluate)
+    evaluate.add_argument("--folds", type=int, metavar="K", help="of speakers (default: 5)")
+    evaluate.add_argument(
+        "--seeds",
+        type=_positive,
+        default=1,
+        metavar="K",
+        help="how many seeds, counted from --seed (default: 1)",
     )
     evaluate.set_defaults(work=_evaluate)
 
-    corpora = commands.add_parser("corpora", help="say what the corpora's folders hold")
-    corpora.add_argument(
-        "names",
-        nargs="*",
-        metavar="NAME",
-        help="a corpus, folder:DIR or table:FILE.csv (default: every known corpus)",
+
+def _add_search(commands: Any) -> None:
+    search = commands.add_parser(
+        "search", help="look for better values of a recipe, judged on its validation part alone"
     )
-    _add_corpora(corpora)
-    corpora.add_argument("--hours", action="store_true", help="also time the recordings")
-    corpora.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the results (default: text)"
+    _add_common(search)
+    search.add_argument(
+        "--trials",
+        type=_positive,
+        default=20,
+        metavar="N",
+        help="how many in all, those done before included (default: 20)",
     )
-    corpora.set_defaults(work=_corpora)
-    return parser
+    search.set_defaults(work=_search)
+
+
+def _add_predict(commands: Any) -> None:
+    predict = commands.add_parser("predict", help="score sound files with a run's model")
+    predict.add_argument("files", type=Path, nargs="+", metavar="FILE", help="sound files")
+    predict.add_argument(
+        "--run", type=Path, metavar="DIR", help="the run (default: the latest below --runs)"
+    )
+    predict.add_argument(
+        "--runs",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="where runs are stored (default: runs)",
+    )
+    _add_format(predict)
+    predict.set_defaults(work=_predict)
+
+
+def _add_report(commands: Any) -> None:
+    report = commands.add_parser(
+        "report", help="draw a run's report again, or one over all runs below a folder"
+    )
+    report.add_argument("folder", type=Path, metavar="DIR", help="a run, or a folder of runs")
+    report.set_defaults(work=_report)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -76,6 +176,13 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=_seed, default=0, metavar="N", help="of weights and batches (default: 0)"
     )
+    _add_jobs(parser)
+    parser.add_argument(
+        "--dask",
+        default="",
+        metavar="ADDRESS",
+        help="Dask scheduler that spreads the extraction of features, tcp://HOST:PORT",
+    )
 
 
 def _add_corpora(parser: argparse.ArgumentParser) -> None:
@@ -86,6 +193,41 @@ def _add_corpora(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_names(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="a corpus, folder:DIR or table:FILE.csv (default: every known corpus)",
+    )
+    _add_corpora(parser)
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=-1,
+        metavar="N",
+        help="processes that read recordings; -1 is one per core (default: -1)",
+    )
+
+
+def _add_labels(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--labels",
+        nargs="+",
+        metavar="LABEL",
+        help="with --data: the classes; other emotions are left out (default: all that occur)",
+    )
+
+
+def _add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--format", choices=("text", "jsonl"), default="text", help="of the results (default: text)"
+    )
+
+
 def _seed(text: str) -> int:
     seed = int(text)
     if not 0 <= seed < 1 << 32:
@@ -93,45 +235,160 @@ def _seed(text: str) -> int:
     return seed
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
 def _fit(arguments: argparse.Namespace) -> int:
-    from train.corpora import corpora_folder
     from train.recipe import load_recipe
 
-    recipe, corpora = load_recipe(arguments.recipe), corpora_folder(arguments.corpora)
-    _import_keras()
+    recipe = load_recipe(arguments.recipe)
+    if arguments.data:
+        recipe = recipe.on_data(tuple(arguments.data), tuple(arguments.labels or ()))
+    elif arguments.labels:
+        raise SerEdgeError("--labels: needs --data NAME; a recipe names its own")
+    if arguments.start:
+        recipe = recipe.starting_from(arguments.start, arguments.freeze)
+    elif arguments.freeze != "nothing":
+        raise SerEdgeError("--freeze: needs --start RUN, a model of which to keep the body")
+    place = _place(arguments, recipe.corpora)
     from train.evaluate import fit_recipe
 
     folder = arguments.out / f"{recipe.name}-seed{arguments.seed}"
-    figures = fit_recipe(recipe, corpora, arguments.cache, arguments.seed, folder)
-    print(f"{folder / 'model.keras'}: {_summary(figures)}")
-    for corpus, part in figures.get("by_corpus", {}).items():
-        print(f"  {corpus}: {_summary(part)}")
+    figures = fit_recipe(recipe, place, arguments.seed, folder)
+    print(f"{folder}: {_summary(figures)}; see {folder / 'report.html'}")
+    for corpus, by_corpus in figures.get("by_corpus", {}).items():
+        print(f"  {corpus}: {_summary(by_corpus)}")
     return 0
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from train.corpora import corpora_folder
     from train.recipe import load_recipe
-    from train.splits import PROTOCOLS
+    from train.splits import protocol_of
 
-    if arguments.protocol not in PROTOCOLS:
-        raise SerEdgeError(
-            f"--protocol: unknown {arguments.protocol!r}; known are {', '.join(PROTOCOLS)}"
-        )
-    recipe, corpora = load_recipe(arguments.recipe), corpora_folder(arguments.corpora)
-    _import_keras()
+    recipe = load_recipe(arguments.recipe)
+    protocol = protocol_of(
+        arguments.protocol,
+        arguments.data,
+        arguments.test_on,
+        arguments.folds,
+        recipe.merge,
+        arguments.labels,
+    )
+    place = _place(arguments, protocol.corpora)
     from train.evaluate import evaluate_recipe
+    from train.figures import over_seeds
+    from train.report import write_protocol_report
 
-    folder = arguments.out / arguments.protocol / f"{recipe.name}-seed{arguments.seed}"
-    figures = evaluate_recipe(
-        recipe, arguments.protocol, corpora, arguments.cache, arguments.seed, folder
-    )
-    mean = sum(split["uar"] for split in figures.values()) / len(figures)
-    print(
-        f"{arguments.protocol}, seed {arguments.seed}: mean UAR {mean:.3f} over "
-        f"{len(figures)} splits ({PROTOCOLS[arguments.protocol].description})"
-    )
+    name = arguments.protocol
+    folder = arguments.out / name_of(name, arguments.data, arguments.test_on)
+    all_figures = []
+    for seed in range(arguments.seed, arguments.seed + arguments.seeds):
+        run = folder / f"{recipe.name}-seed{seed}"
+        figures = evaluate_recipe(recipe, name, protocol, place, seed, run)
+        write_protocol_report(run, f"{recipe.name}, {name}, seed {seed}")
+        mean = over_seeds(list(figures.values()))
+        all_figures.append({key: value["mean"] for key, value in mean.items()})
+        print(
+            f"{name}, seed {seed}: mean UAR {mean['uar']['mean']:.3f} over "
+            f"{len(figures)} splits ({protocol.description}); see {run / 'report.html'}"
+        )
+    if len(all_figures) > 1:
+        overall = over_seeds(all_figures)
+        print(
+            f"{name}, {len(all_figures)} seeds: UAR {_spread(overall['uar'])}, "
+            f"WA {_spread(overall['wa'])}, macro F1 {_spread(overall['macro_f1'])}, "
+            f"ECE {_spread(overall['ece'])}"
+        )
     return 0
+
+
+def name_of(protocol: str, data: list[str] | None, test_on: list[str] | None) -> str:
+    """Name of a folder for a protocol on some data."""
+    parts = [protocol, *(data or ()), *(["on", *test_on] if test_on else ())]
+    return "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-") for part in parts)
+
+
+def _spread(figure: dict[str, Any]) -> str:
+    return f"{figure['mean']:.3f} ± {figure['sd']:.3f}"
+
+
+def _search(arguments: argparse.Namespace) -> int:
+    from train.recipe import load_recipe
+
+    recipe = load_recipe(arguments.recipe)
+    place = _place(arguments, recipe.corpora)
+    from train.search import search
+
+    folder = arguments.out / f"{recipe.name}-search-seed{arguments.seed}"
+    best = search(recipe, place, arguments.seed, arguments.trials, folder)
+    print(f"{best.path}: validation UAR {best.uar:.3f} after {best.trials} trials; train it with")
+    print(f"  ser-train fit {best.path}")
+    return 0
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    _import_keras()
+    from train.predict import Predictor, latest_run
+
+    predictor = Predictor(arguments.run or latest_run(arguments.runs))
+    for path in arguments.files:
+        scores = predictor.scores(path)
+        if arguments.format == "jsonl":
+            print(json.dumps({"file": str(path), "scores": scores}), flush=True)
+        else:
+            ranked = sorted(scores.items(), key=lambda item: -item[1])
+            listed = ", ".join(f"{label} {score:.2f}" for label, score in ranked)
+            print(f"{path}: {listed}", flush=True)
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from train.report import write_protocol_report, write_report
+
+    if (arguments.folder / "run.json").is_file():
+        print(write_report(arguments.folder))
+    else:
+        print(write_protocol_report(arguments.folder, arguments.folder.name))
+    return 0
+
+
+def _explore(arguments: argparse.Namespace) -> int:
+    from train.corpora import ADAPTERS, read_corpora, scan_corpus
+    from train.explore import draw, measure
+
+    folder = _corpora_of(arguments, arguments.names or ADAPTERS)
+    names = arguments.names or [name for name in ADAPTERS if scan_corpus(folder, name).utterances]
+    utterances = read_corpora(folder, names)
+    measured = measure(utterances, arguments.jobs)
+    report = draw(measured, utterances, arguments.out)
+    if arguments.format == "jsonl":
+        print(json.dumps({**measured, "report": str(report)}))
+    else:
+        print(f"{len(utterances)} utterances; see {report}")
+    return 0
+
+
+def _place(arguments: argparse.Namespace, names: Iterable[str]) -> Place:
+    """Where recordings and features are; Keras is imported on the way."""
+    folder = _corpora_of(arguments, names)
+    _import_keras()
+    from train.cache import FeatureCache
+    from train.evaluate import Place
+
+    return Place(folder, FeatureCache(arguments.cache, arguments.jobs, arguments.dask))
+
+
+def _corpora_of(arguments: argparse.Namespace, names: Iterable[str]) -> Path:
+    """The folder of the corpora, which who has only folders of one's own need not have."""
+    from train.corpora import ADAPTERS, corpora_folder
+
+    needed = arguments.corpora or any(name in ADAPTERS for name in names)
+    folder = arguments.corpora or os.environ.get("SER_EDGE_CORPORA", "")
+    return corpora_folder(arguments.corpora) if needed else Path(folder)
 
 
 def _corpora(arguments: argparse.Namespace) -> int:

@@ -1,29 +1,48 @@
-"""Trains and judges recipes, on their own split or by a published protocol."""
+"""Trains and judges recipes, on their own split or by a protocol."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge_runtime.errors import SerEdgeError
-from train.corpora import read_corpora
-from train.features import FeatureCache
+from train.cache import FeatureCache
+from train.corpora import Utterance, read_corpora
+from train.dataset import ClipInputs, load_clips
 from train.figures import figures_by_corpus
-from train.fit import clip_scores, fit, load_clips
+from train.fit import fit
+from train.progress import say
 from train.recipe import Recipe
-from train.runs import SCORE_DECIMALS, save_run, stored_figures
-from train.splits import PROTOCOLS, Split, by_speakers
+from train.report import write_report
+from train.runs import SCORE_DECIMALS, Run, save_run, stored_figures
+from train.splits import Protocol, Split, automatic, by_speakers, random_protocol, warnings_of
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where recordings and features are.
+
+    Attributes
+    ----------
+    corpora : Path
+        Holds one subfolder per corpus; of no matter where only one's own folders are read.
+    cache : FeatureCache
+        Keeps the features.
+    """
+
+    corpora: Path
+    cache: FeatureCache
 
 
 def run_split(
-    recipe: Recipe, split: Split, protocol: str, cache: FeatureCache, seed: int, folder: Path
+    recipe: Recipe, split: Split, protocol: str, place: Place, seed: int, folder: Path
 ) -> dict[str, Any]:
-    """Train on a split, judge on its test part once, and store the run.
+    """Train on a split, judge on its test part once, and store the run with its report.
 
-    A run that is complete in `folder` already is not run again.
+    A run that is complete in `folder` already is not run again; one that was interrupted goes on.
 
     Returns
     -------
@@ -42,39 +61,64 @@ def run_split(
     for part in ("train", "validation", "test"):
         if not getattr(split, part):
             raise SerEdgeError(f"split {split.name}: its {part} part holds no utterance")
+    for warning in warnings_of(split, recipe.merge):
+        say(f"warning: {warning}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SerEdgeError(f"{folder}: cannot be made ({error.strerror})") from error
-    fitted = fit(recipe, split, cache, seed)
-    test = load_clips(split.test, split.labels, recipe.merge, cache)
+    fitted = fit(recipe, split, place.cache, seed, folder, place.corpora)
+    test = load_clips(split.test, split.labels, recipe, place.cache)
+    judged_on = ClipInputs(test, recipe, fitted.metadata)
     # As they are stored, so that the figures follow from the stored scores exactly.
-    scores = np.round(clip_scores(fitted.model, test.log_mel, fitted.metadata), SCORE_DECIMALS)
+    scores = np.round(judged_on.scores(fitted.model), SCORE_DECIMALS)
     corpora = [utterance.corpus for utterance in test.utterances]
     figures = figures_by_corpus(corpora, test.targets, scores, split.labels)
-    save_run(folder, recipe, split, protocol, seed, fitted, test, scores, figures)
+    run = Run(recipe, split, protocol, seed, fitted, judged_on, test.utterances, scores, figures)
+    save_run(folder, run)
+    write_report(folder)
+    (folder / "checkpoint.npz").unlink(missing_ok=True)
     return figures
 
 
-def fit_recipe(
-    recipe: Recipe, corpora: Path, cache_folder: Path, seed: int, folder: Path
-) -> dict[str, Any]:
+def fit_recipe(recipe: Recipe, place: Place, seed: int, folder: Path) -> dict[str, Any]:
     """Train a recipe on its own split of its own corpora; see `run_split`."""
-    utterances = read_corpora(corpora, list(recipe.corpora))
+    utterances = read_corpora(place.corpora, list(recipe.corpora))
+    split, sentence = _own_split(recipe, utterances, seed)
+    recipe = replace(recipe, labels=split.labels, merge=_left_out(recipe.merge, split.labels))
+    return run_split(recipe, split, sentence, place, seed, folder)
+
+
+def _own_split(recipe: Recipe, utterances: list[Utterance], seed: int) -> tuple[Split, str]:
+    """The split that a recipe describes, and it in a sentence."""
+    labels = recipe.labels or None
+    if recipe.split == "random":
+        protocol = random_protocol(
+            recipe.corpora, labels, recipe.test_share, recipe.validation_share, merge=recipe.merge
+        )
+        splits = protocol.split(utterances, seed)
+        return splits[0], protocol.described(splits)
+    names = " + ".join(recipe.corpora)
+    if recipe.split == "automatic":
+        split = automatic(utterances, seed, labels, recipe.merge)
+        return split, f"{names}, {len(split.labels)} classes, one split: {split.name}"
     split = by_speakers(
         utterances, list(recipe.validation_speakers), list(recipe.test_speakers), recipe.labels
     )
-    protocol = (
-        f"{' + '.join(recipe.corpora)}, {len(recipe.labels)} classes, one split by speakers; "
+    return split, (
+        f"{names}, {len(recipe.labels)} classes, one split by speakers; "
         f"validation on {', '.join(recipe.validation_speakers)}; "
         f"tested on {', '.join(recipe.test_speakers)}"
     )
-    cache = FeatureCache(cache_folder, recipe.features, recipe.window_frames)
-    return run_split(recipe, split, protocol, cache, seed, folder)
+
+
+def _left_out(merge: dict[str, str], labels: tuple[str, ...]) -> dict[str, str]:
+    """What may be merged: no emotion that is a label itself."""
+    return {emotion: other for emotion, other in merge.items() if emotion not in labels}
 
 
 def evaluate_recipe(
-    recipe: Recipe, protocol_name: str, corpora: Path, cache_folder: Path, seed: int, folder: Path
+    recipe: Recipe, name: str, protocol: Protocol, place: Place, seed: int, folder: Path
 ) -> dict[str, dict[str, Any]]:
     """Train and judge a recipe on every split of a protocol.
 
@@ -83,33 +127,29 @@ def evaluate_recipe(
     dict of str to dict
         Figures of every split, see `train.figures`; runs already in `folder` are taken as they are.
     """
-    protocol = PROTOCOLS[protocol_name]
-    utterances = read_corpora(corpora, list(protocol.corpora))
-    cache = FeatureCache(cache_folder, recipe.features, recipe.window_frames)
+    utterances = read_corpora(place.corpora, list(protocol.corpora))
     figures = {}
     for split in protocol.split(utterances, seed):
-        # A protocol names its own labels, so nothing is merged but what they leave out.
-        merges = {**recipe.merge, **protocol.merge}
         trained_on = {utterance.corpus for utterance in split.train}
         fold_recipe = replace(
             recipe,
-            merge={a: b for a, b in merges.items() if a not in split.labels},
+            merge=_left_out({**recipe.merge, **protocol.merge}, split.labels),
             corpora=tuple(corpus for corpus in protocol.corpora if corpus in trained_on),
             labels=split.labels,
             validation_speakers=(),
             test_speakers=(),
         )
-        print(f"{protocol_name} {split.name}, seed {seed}", flush=True)
+        print(f"{name} {split.name}, seed {seed}", flush=True)
         figures[split.name] = run_split(
             fold_recipe,
             split,
-            f"{protocol_name}: {protocol.description}",
-            cache,
+            f"{name}: {protocol.described([split])}",
+            place,
             seed,
             folder / split.name,
         )
         print(
-            f"{protocol_name} {split.name}: UAR {figures[split.name]['uar']:.3f}, "
+            f"{name} {split.name}: UAR {figures[split.name]['uar']:.3f}, "
             f"WA {figures[split.name]['wa']:.3f}",
             flush=True,
         )

@@ -1,39 +1,37 @@
-"""Fits a network to a split: batches, schedule, selection on validation speakers."""
+"""Fits a recipe's network to a split, from random weights or from another run's."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import balanced_accuracy_score
 
-from edge_runtime.classifier import clip_windows
-from edge_runtime.errors import SerEdgeError
-from edge_runtime.features import FeatureExtractor, window_features
 from edge_runtime.metadata import ModelMetadata
 from train import architectures
-from train.augment import random_window
-from train.corpora import Utterance
-from train.features import FeatureCache, to_frames
-from train.recipe import Recipe
+from train.cache import FeatureCache
+from train.checkpoint import Checkpoint
+from train.dataset import (
+    ClipBatches,
+    ClipInputs,
+    Clips,
+    WindowBatches,
+    fit_normaliser,
+    load_clips,
+    load_training_clips,
+    one_hot,
+    representative_inputs,
+)
+from train.loop import Plan, rounds_of, run_rounds
+from train.recipe import ClipTraining, Recipe, Training
 from train.splits import Split
-
-# Keeps a feature that never varies from dividing by zero.
-LEAST_SCALE = 1e-3
-REPRESENTATIVE_WINDOWS = 400
-
-
-@dataclass(frozen=True)
-class Clips:
-    """Utterances with their log-mel frames and the index of their label."""
-
-    utterances: list[Utterance]
-    log_mel: list[NDArray[np.float32]]
-    targets: NDArray[np.int64]
+from train.transfer import start_from, started_metadata
 
 
 @dataclass(frozen=True)
@@ -43,172 +41,32 @@ class FittedModel:
     Attributes
     ----------
     model : keras.Model
-        With the weights that did best on the validation speakers.
+        With the weights that did best on the validation part.
     metadata : ModelMetadata
         Features, normaliser and labels; provenance is left to the caller.
-    representative : ndarray of float32, shape (n, T, D)
-        Standardised windows of training utterances, to calibrate quantisation with.
+    representative : ndarray of float32, shape (n, T, D) or (n, D)
+        Standardised inputs of training utterances, to calibrate quantisation with.
     history : list of dict
-        Mean loss since the first step, and validation UAR, at every look.
+        Figures of every round, see `train.loop.run_rounds`.
+    parts : dict of str to ClipInputs
+        The inputs of ``train`` (as far as it has fixed ones) and ``validation``.
     """
 
     model: keras.Model
     metadata: ModelMetadata
     representative: NDArray[np.float32]
     history: list[dict[str, float]]
+    parts: dict[str, ClipInputs]
 
 
-def load_clips(
-    utterances: list[Utterance], labels: tuple[str, ...], merge: dict[str, str], cache: FeatureCache
-) -> Clips:
-    """Load the utterances whose emotion, after merging, is one of the labels.
-
-    Raises
-    ------
-    SerEdgeError
-        When none is left.
-    """
-    kept = [u for u in utterances if merge.get(u.emotion, u.emotion) in labels]
-    if not kept:
-        raise SerEdgeError(f"no utterance with a label of {', '.join(labels)}")
-    targets = np.array([labels.index(merge.get(u.emotion, u.emotion)) for u in kept])
-    return Clips(kept, cache.load(kept), targets)
-
-
-class WindowDataset(keras.utils.PyDataset):  # type: ignore[misc]
-    """Random, varied windows in batches that draw every corpus and class equally often.
-
-    Parameters
-    ----------
-    clips : Clips
-        Training utterances.
-    recipe : Recipe
-        Says how windows are cut and varied.
-    metadata : ModelMetadata
-        Says how they are standardised.
-    seed : int
-        Fixes every batch: batch i of a seed is always the same.
-    """
-
-    def __init__(self, clips: Clips, recipe: Recipe, metadata: ModelMetadata, seed: int) -> None:
-        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=16)
-        self._clips = clips
-        self._recipe = recipe
-        self._metadata = metadata
-        self._seed = seed
-        self._strata = _strata(clips)
-
-    def __len__(self) -> int:
-        return self._recipe.training.steps
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        rng = np.random.default_rng([self._seed, index])
-        size = self._recipe.training.batch_size
-        corpora = list(self._strata)
-        chosen = []
-        for position in range(size):
-            classes = self._strata[corpora[position % len(corpora)]]
-            members = classes[rng.integers(len(classes))]
-            chosen.append(int(rng.choice(members)))
-        windows = np.stack(
-            [
-                random_window(
-                    self._clips.log_mel[i],
-                    self._recipe.window_frames,
-                    self._recipe.augmentation,
-                    rng,
-                )
-                for i in chosen
-            ]
-        )
-        targets = np.eye(len(self._metadata.labels), dtype=np.float32)[self._clips.targets[chosen]]
-        return standardised(windows, self._metadata), targets
-
-
-def _strata(clips: Clips) -> dict[str, list[NDArray[np.int64]]]:
-    """Indices of the clips by corpus, and within it by class."""
-    corpora = np.array([u.corpus for u in clips.utterances])
-    return {
-        corpus: [
-            np.flatnonzero((corpora == corpus) & (clips.targets == target))
-            for target in np.unique(clips.targets[corpora == corpus])
-        ]
-        for corpus in sorted(set(corpora))
-    }
-
-
-def standardised(
-    log_mel_windows: NDArray[np.float32], metadata: ModelMetadata
-) -> NDArray[np.float32]:
-    """Turn log-mel windows, (n, T, n_mels), into model inputs, (n, T, D)."""
-    return _inputs(to_frames(metadata.features, log_mel_windows), metadata)
-
-
-def _inputs(
-    windows: NDArray[np.float32] | list[NDArray[np.float32]], metadata: ModelMetadata
-) -> NDArray[np.float32]:
-    """Turn windows of frames, each (T, frame_dim + 1), into model inputs, (n, T, D)."""
-    features = [window_features(metadata.features, window) for window in windows]
-    return metadata.standardise(np.stack(features))
-
-
-def clip_inputs(
-    log_mel: NDArray[np.float32], metadata: ModelMetadata
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Model inputs, (n, T, D), of the windows that the device looks at in a clip; and weights."""
-    frames = to_frames(metadata.features, log_mel)
-    level = _extractor(metadata.features).level_dbfs(frames)
-    windows, weights = clip_windows(frames, level, metadata.window_frames)
-    return _inputs(windows, metadata), weights
-
-
-_extractor = lru_cache(maxsize=8)(FeatureExtractor)
-
-
-def clip_scores(
-    model: keras.Model, log_mel: list[NDArray[np.float32]], metadata: ModelMetadata
-) -> NDArray[np.float32]:
-    """Score of each clip, the weighted mean over its windows, (n_clips, n_labels)."""
-    inputs, weights = zip(*(clip_inputs(clip, metadata) for clip in log_mel))
-    scores = model.predict(np.concatenate(inputs), batch_size=256, verbose=0)
-    borders = np.cumsum([len(windows) for windows in inputs])[:-1]
-    return np.stack([w @ part for w, part in zip(weights, np.split(scores, borders))])
-
-
-class SelectOnValidation(keras.callbacks.Callback):  # type: ignore[misc]
-    """Looks at the validation speakers now and then and keeps the best weights."""
-
-    def __init__(self, clips: Clips, metadata: ModelMetadata, interval: int) -> None:
-        super().__init__()
-        self._clips = clips
-        self._metadata = metadata
-        self._interval = interval
-        self._best = -1.0
-        self._best_weights: list[NDArray[np.float32]] = []
-        self.history: list[dict[str, float]] = []
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look, when it is time."""
-        step = batch + 1
-        if step % self._interval == 0 or step == self.params["steps"]:
-            self._look(step, float((logs or {}).get("loss", float("nan"))))
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Go back to the best weights."""
-        self.model.set_weights(self._best_weights)
-
-    def _look(self, step: int, loss: float) -> None:
-        scores = clip_scores(self.model, self._clips.log_mel, self._metadata)
-        uar = float(balanced_accuracy_score(self._clips.targets, scores.argmax(axis=1)))
-        self.history.append({"step": step, "loss": loss, "validation_uar": uar})
-        # Keras states the mean loss since the first step.
-        print(f"step {step}: mean loss {loss:.3f}, validation UAR {uar:.3f}", flush=True)
-        # Of equals the later: it has seen more.
-        if uar >= self._best:
-            self._best, self._best_weights = uar, self.model.get_weights()
-
-
-def fit(recipe: Recipe, split: Split, cache: FeatureCache, seed: int) -> FittedModel:
+def fit(
+    recipe: Recipe,
+    split: Split,
+    cache: FeatureCache,
+    seed: int,
+    folder: Path | None = None,
+    corpora: Path | None = None,
+) -> FittedModel:
     """Train a recipe on a split.
 
     Parameters
@@ -220,90 +78,114 @@ def fit(recipe: Recipe, split: Split, cache: FeatureCache, seed: int) -> FittedM
     cache : FeatureCache
         Where the features come from.
     seed : int
-        Fixes initial weights and batches.
+        Fixes initial weights, batches and what is dropped.
+    folder : Path, optional
+        Where the training under way is kept, to go on after an interruption.
+    corpora : Path, optional
+        Where the recipe's augmentation finds its noise and impulse responses.
 
     Returns
     -------
     FittedModel
         The weights that did best on the validation part.
+
+    Raises
+    ------
+    SerEdgeError
+        When a part has no utterance, a recording cannot be read, or training diverges.
     """
     keras.utils.set_random_seed(seed)
-    train = load_clips(split.train, split.labels, recipe.merge, cache)
-    validation = load_clips(split.validation, split.labels, recipe.merge, cache)
-    metadata = _fit_normaliser(recipe, split, train)
+    train = load_training_clips(split.train, split.labels, recipe, cache, seed, corpora)
+    validation = load_clips(split.validation, split.labels, recipe, cache)
+    started = started_metadata(recipe, split.labels)
+    metadata = started or fit_normaliser(recipe, split.labels, train)
     model = architectures.build(
         recipe.architecture, metadata.input_shape, len(split.labels), recipe.model
     )
-    training = recipe.training
-    model.compile(
-        optimizer=keras.optimizers.AdamW(_one_cycle(recipe), weight_decay=training.weight_decay),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
+    if recipe.transfer is not None:
+        start_from(model, split.labels, recipe.transfer)
+    looked_at = ClipInputs(validation, recipe, metadata)
+    parts = {"validation": looked_at}
+    if isinstance(recipe.training, ClipTraining):
+        parts["train"] = ClipInputs(train, recipe, metadata)
+        batches, plan = _on_clips(model, parts["train"], recipe, recipe.training, seed)
+    else:
+        batches, plan = _on_windows(model, train, recipe, recipe.training, metadata, seed)
+    checkpoint = Checkpoint(
+        None if folder is None else folder / "checkpoint.npz", _fingerprint(recipe, split, seed)
     )
-    selection = SelectOnValidation(validation, metadata, training.validation_interval)
-    model.fit(
-        WindowDataset(train, recipe, metadata, seed),
-        epochs=1,
-        shuffle=False,
-        verbose=0,
-        callbacks=[selection],
-    )
-    representative = _representative(train, metadata, seed)
-    return FittedModel(model, metadata, representative, selection.history)
+    history = run_rounds(model, batches, looked_at.scores, looked_at.targets, plan, checkpoint)
+    representative = representative_inputs(train, recipe, metadata, seed)
+    return FittedModel(model, metadata, representative, history, parts)
 
 
-def _one_cycle(recipe: Recipe) -> keras.optimizers.schedules.LearningRateSchedule:
+def _on_windows(
+    model: keras.Model,
+    train: Clips,
+    recipe: Recipe,
+    training: Training,
+    metadata: ModelMetadata,
+    seed: int,
+) -> tuple[Any, Plan]:
+    """Compile for random windows: one-cycle AdamW over a number of steps."""
+    rate = _one_cycle(training.learning_rate, training.steps)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=training.weight_decay)
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing)
+    model.compile(optimizer=optimizer, loss=loss)
+    rounds = rounds_of(training.steps, training.validation_interval)
+    # Of equals the later: it has seen more.
+    plan = Plan(len(rounds), "uar", later_of_equals=True)
+    return lambda number: WindowBatches(train, recipe, metadata, seed, rounds[number]), plan
+
+
+def _on_clips(
+    model: keras.Model, train: ClipInputs, recipe: Recipe, training: ClipTraining, seed: int
+) -> tuple[Any, Plan]:
+    """Compile for whole recordings, epoch by epoch."""
+    steps = training.epochs * -(-len(train.inputs) // training.batch_size)
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing)
+    model.compile(optimizer=_optimizer(training, steps), loss=loss)
+    targets = one_hot(train.targets, model.output_shape[-1])
+    if training.balanced:
+        # A target's weight scales its cross-entropy.
+        counts = np.maximum(targets.sum(axis=0), 1.0)
+        targets = targets * (len(targets) / (np.count_nonzero(targets.sum(axis=0)) * counts))
+    plan = Plan(
+        training.epochs,
+        training.monitor,
+        training.restore_best,
+        patience=training.patience,
+        reduce_patience=training.reduce_patience,
+        reduce_factor=training.reduce_factor,
+    )
+    return partial(ClipBatches, train.inputs, targets.astype(np.float32), recipe, seed), plan
+
+
+def _optimizer(training: ClipTraining, steps: int) -> keras.optimizers.Optimizer:
+    rate: Any = training.learning_rate
+    if training.schedule == "one-cycle":
+        rate = _one_cycle(rate, steps)
+    elif training.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    made = {
+        "adam": keras.optimizers.Adam,
+        "adamw": keras.optimizers.AdamW,
+        "sgd": partial(keras.optimizers.SGD, momentum=0.9, nesterov=True),
+        "rmsprop": keras.optimizers.RMSprop,
+    }[training.optimizer]
+    return made(learning_rate=rate, weight_decay=training.weight_decay or None)
+
+
+def _one_cycle(peak: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
     """Warm up over a tenth of the steps, then fall to zero along a cosine."""
-    steps = recipe.training.steps
     warmup = max(1, steps // 10)
     return keras.optimizers.schedules.CosineDecay(
-        recipe.training.learning_rate / 25.0,
-        max(1, steps - warmup),
-        warmup_target=recipe.training.learning_rate,
-        warmup_steps=warmup,
+        peak / 25.0, max(1, steps - warmup), warmup_target=peak, warmup_steps=warmup
     )
 
 
-def _fit_normaliser(recipe: Recipe, split: Split, train: Clips) -> ModelMetadata:
-    """Mean and deviation of every feature over the training speakers' windows."""
-    width = recipe.features.feature_dim
-    blank = ModelMetadata(
-        name=recipe.name,
-        labels=split.labels,
-        features=recipe.features,
-        window_frames=recipe.window_frames,
-        hop_seconds=recipe.hop_seconds,
-        feature_mean=(0.0,) * width,
-        feature_scale=(1.0,) * width,
-    )
-    sums, squares, count = np.zeros(width), np.zeros(width), 0
-    for log_mel in train.log_mel:
-        features = clip_inputs(log_mel, blank)[0].reshape(-1, width).astype(np.float64)
-        sums += features.sum(axis=0)
-        squares += (features**2).sum(axis=0)
-        count += len(features)
-    mean = sums / count
-    scale = np.maximum(np.sqrt(np.maximum(squares / count - mean**2, 0.0)), LEAST_SCALE)
-    return replace(
-        blank,
-        feature_mean=tuple(np.round(mean, 6).tolist()),
-        feature_scale=tuple(np.round(scale, 6).tolist()),
-    )
-
-
-def _representative(train: Clips, metadata: ModelMetadata, seed: int) -> NDArray[np.float32]:
-    """One window each of training utterances, drawn evenly over class and speaker."""
-    rng = np.random.default_rng(seed)
-    groups: dict[tuple[int, str], list[int]] = {}
-    for index, utterance in enumerate(train.utterances):
-        groups.setdefault((int(train.targets[index]), utterance.speaker), []).append(index)
-    queues = [list(rng.permutation(members)) for members in groups.values()]
-    chosen: list[int] = []
-    while len(chosen) < REPRESENTATIVE_WINDOWS and any(queues):
-        chosen += [queue.pop() for queue in queues if queue]
-    windows = []
-    # In random order: conversion takes every other window to calibrate with, and of an even number
-    # of groups that would be the same half each time round.
-    for index in rng.permutation(chosen[:REPRESENTATIVE_WINDOWS]):
-        inputs, weights = clip_inputs(train.log_mel[index], metadata)
-        windows.append(inputs[rng.choice(len(inputs), p=weights / weights.sum())])
-    return np.stack(windows)
+def _fingerprint(recipe: Recipe, split: Split, seed: int) -> str:
+    """What a training under way depends on, so that no other is gone on with."""
+    parts = [[(u.corpus, u.name) for u in part] for part in (split.train, split.validation)]
+    described = json.dumps([recipe.to_dict(), split.labels, parts, seed])
+    return hashlib.sha256(described.encode()).hexdigest()

@@ -14,6 +14,8 @@ from edge_runtime.errors import SerEdgeError
 from edge_runtime.features import FeatureConfig
 from edge_runtime.metadata import LABELS
 from train.augment import Augmentation
+from train.augment_audio import AudioAugmentation, check_audio_augmentation
+from train.preprocess import check_steps
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -26,6 +28,8 @@ RECIPES = Path(__file__).parent / "recipes"
 TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "int": ("a whole number above 0", lambda value: type(value) is int and value > 0),
     "float": ("a number, 0 or more", lambda value: _is_number(value) and value >= 0),
+    "Count": ("a whole number, 0 or more", lambda value: type(value) is int and value >= 0),
+    "bool": ("true or false", lambda value: isinstance(value, bool)),
     "str": ("a text", lambda value: isinstance(value, str) and bool(value)),
     "tuple[str, ...]": (
         "a list of texts",
@@ -45,8 +49,32 @@ TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         lambda value: isinstance(value, dict) and all(isinstance(v, str) for v in value.values()),
     ),
     "dict[str, Any]": ("a table", lambda value: isinstance(value, dict)),
+    "tuple[dict[str, Any], ...]": (
+        "a list of tables",
+        lambda value: isinstance(value, tuple) and all(isinstance(v, dict) for v in value),
+    ),
 }
-BELOW_ONE = {"label_smoothing", "tempo", "warp", "time_mask", "band_mask"}
+BELOW_ONE = {
+    "label_smoothing",
+    "tempo",
+    "warp",
+    "time_mask",
+    "band_mask",
+    "test_share",
+    "validation_share",
+}
+CHOICES = {
+    "examples": ("windows", "clips"),
+    "split": ("speakers", "random", "automatic"),
+    "optimizer": ("adam", "adamw", "sgd", "rmsprop"),
+    "schedule": ("constant", "cosine", "one-cycle"),
+    "monitor": ("loss", "accuracy", "uar"),
+    "freeze": ("nothing", "body"),
+}
+KEPT = ("json-h5", "features", "test-set")
+# What varies log-mel windows and has no meaning for other frames.
+ONLY_WINDOWS = ("tempo", "warp", "tilt_db", "gain_db", "noise_db")
+Count = int
 
 
 @dataclass(frozen=True)
@@ -78,6 +106,69 @@ class Training:
 
 
 @dataclass(frozen=True)
+class ClipTraining:
+    """How a network is fitted to whole recordings, epoch by epoch.
+
+    Attributes
+    ----------
+    epochs : int
+        Passes over the training recordings, at most.
+    batch_size : int
+        Recordings in a batch.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"}
+        What follows the gradient.
+    learning_rate, weight_decay : float
+        Of the optimizer; the rate is the peak of the schedule.
+    schedule : {"constant", "cosine", "one-cycle"}
+        How the rate goes over the steps.
+    label_smoothing : float
+        0 to below 1.
+    balanced : bool
+        Whether each class weighs the same, however many recordings it has.
+    monitor : {"loss", "accuracy", "uar"}
+        What of the validation part decides.
+    restore_best : bool
+        Keep the weights of the epoch that did best; otherwise those of the last.
+    patience : int
+        Epochs without a better one after which training ends; 0 never.
+    reduce_patience : int
+        Epochs without a better one after which the learning rate is reduced; 0 never.
+    reduce_factor : float
+        What the learning rate is multiplied by then.
+    """
+
+    epochs: int = 50
+    batch_size: int = 64
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    label_smoothing: float = 0.0
+    balanced: bool = False
+    monitor: str = "loss"
+    restore_best: bool = True
+    patience: Count = 0
+    reduce_patience: Count = 0
+    reduce_factor: float = 0.5
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What a run starts from, in place of random weights.
+
+    Attributes
+    ----------
+    start : str
+        Folder of the run whose model it starts from.
+    freeze : {"nothing", "body"}
+        Whether all but the last, classifying layers stay as they are.
+    """
+
+    start: str
+    freeze: str = "nothing"
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides a training run but the seed.
 
@@ -88,25 +179,46 @@ class Recipe:
     corpora : tuple of str
         What to train on.
     labels : tuple of str
-        The classes.
+        The classes; none stands for all that occur.
     merge : dict of str to str
         Emotions of a corpus that count as another.
+    split : {"speakers", "random", "automatic"}
+        How ``fit`` parts the recordings: by the speakers named below; at random; or by speakers
+        drawn at random where enough are known, else at random.
     validation_speakers, test_speakers : tuple of str
         Who is held out.
+    test_share, validation_share : float
+        Of a random split: of all recordings, and of those that the test part left.
+    examples : {"windows", "clips"}
+        What the model is trained on: random windows of the recordings, varied in the log-mel
+        domain, or each recording as a whole, cut or padded to one window.
     window_frames : int
         Frames in the model's window.
     hop_seconds : float
         Time between decisions on a stream.
+    preprocess : tuple of dict
+        Steps on the whole recording, in their order; see `train.preprocess`.
+    normalise : bool
+        Whether features are standardised over the training part.
     features : FeatureConfig
         What the model reads.
     architecture : str
         Key of `train.architectures.ARCHITECTURES`.
     model : dict
         Options of the architecture.
-    training : Training
-        How the network is fitted.
+    training : Training or ClipTraining
+        How the network is fitted to windows, or to clips.
     augmentation : Augmentation
-        How windows are varied.
+        How examples are varied.
+    audio_augmentation : AudioAugmentation
+        How varied copies of the training recordings are made.
+    transfer : Transfer or None
+        What it starts from.
+    search : dict
+        What `train.search` may vary, by dotted key.
+    keep : tuple of {"json-h5", "features", "test-set"}
+        What else a run leaves: the network as JSON with its weights as H5, the arrays that it
+        was trained and tested on, the list of the test recordings.
     licence : str
         Of the weights.
     """
@@ -118,13 +230,42 @@ class Recipe:
     architecture: str
     labels: tuple[str, ...] = LABELS
     merge: dict[str, str] = field(default_factory=dict)
+    split: str = "speakers"
     validation_speakers: tuple[str, ...] = ()
     test_speakers: tuple[str, ...] = ()
+    test_share: float = 0.2
+    validation_share: float = 0.2
+    examples: str = "windows"
     hop_seconds: float = 0.5
+    preprocess: tuple[dict[str, Any], ...] = ()
+    normalise: bool = True
     model: dict[str, Any] = field(default_factory=dict)
-    training: Training = field(default_factory=Training)
+    training: Training | ClipTraining = field(default_factory=Training)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    audio_augmentation: AudioAugmentation = field(default_factory=AudioAugmentation)
+    transfer: Transfer | None = None
+    search: dict[str, Any] = field(default_factory=dict)
+    keep: tuple[str, ...] = ()
     licence: str = "unspecified"
+
+    def on_data(self, corpora: tuple[str, ...], labels: tuple[str, ...] = ()) -> Recipe:
+        """The recipe for other recordings, by default all their emotions; split automatically."""
+        names = "-".join(Path(name.partition(":")[2] or name).stem for name in corpora)
+        return dataclasses.replace(
+            self,
+            name=f"{self.name}-{names}",
+            corpora=corpora,
+            labels=labels,
+            split="automatic",
+            validation_speakers=(),
+            test_speakers=(),
+            licence="unspecified",
+        )
+
+    def starting_from(self, run: str, freeze: str) -> Recipe:
+        """The recipe with the model of another run to start from."""
+        name = self.name if self.transfer else f"{self.name}-tuned"
+        return dataclasses.replace(self, name=name, transfer=Transfer(run, freeze))
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as JSON types."""
@@ -148,27 +289,72 @@ def load_recipe(name: str) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SerEdgeError(f"{path}: not TOML ({error})") from error
     try:
-        fields["features"] = FeatureConfig.from_dict(fields.get("features", {}))
-        fields["training"] = _checked(Training(**fields.get("training", {})))
-        fields["augmentation"] = _checked(Augmentation(**_tuples(fields.get("augmentation", {}))))
-        fields["model"] = _tuples(fields.get("model", {}))
-        return _checked(Recipe(**_tuples(fields)))
-    except (TypeError, AttributeError, SerEdgeError) as error:
+        return recipe_of(fields)
+    except SerEdgeError as error:
         raise SerEdgeError(f"{path}: {error}") from error
 
 
-Record = TypeVar("Record", Training, Augmentation, Recipe)
+def recipe_of(fields: dict[str, Any]) -> Recipe:
+    """Build a recipe from the values of a TOML file, or of `Recipe.to_dict`.
+
+    Raises
+    ------
+    SerEdgeError
+        When a key or value is wrong.
+    """
+    fields = dict(fields)
+    on_clips = fields.get("examples") == "clips"
+    try:
+        fields["features"] = FeatureConfig.from_dict(fields.get("features", {}))
+        training = ClipTraining if on_clips else Training
+        fields["training"] = _checked(training(**fields.get("training", {})))
+        fields["augmentation"] = _checked(Augmentation(**_tuples(fields.get("augmentation", {}))))
+        fields["audio_augmentation"] = AudioAugmentation(
+            **_tuples(fields.get("audio_augmentation", {}))
+        )
+        if fields.get("transfer") is not None:
+            fields["transfer"] = _checked(Transfer(**fields["transfer"]))
+        fields["model"] = _tuples(fields.get("model", {}))
+        recipe = _checked(Recipe(**_tuples(fields)))
+    except (TypeError, AttributeError) as error:
+        raise SerEdgeError(str(error)) from error
+    _check_whole(recipe)
+    return recipe
+
+
+def _check_whole(recipe: Recipe) -> None:
+    """Check what a field's own type does not say."""
+    check_steps(recipe.preprocess)
+    check_audio_augmentation(recipe.audio_augmentation)
+    for kept in recipe.keep:
+        if kept not in KEPT:
+            raise SerEdgeError(f"keep: {kept!r} is none of {', '.join(KEPT)}")
+    if isinstance(recipe.training, ClipTraining):
+        if recipe.training.reduce_patience and recipe.training.schedule != "constant":
+            raise SerEdgeError('training: reduce_patience goes with schedule = "constant" only')
+        for name in ONLY_WINDOWS:
+            if getattr(recipe.augmentation, name) != getattr(Augmentation(), name):
+                raise SerEdgeError(
+                    f'augmentation: {name} varies windows; with examples = "clips" use '
+                    "[audio_augmentation], time_mask, band_mask or mixup"
+                )
+
+
+Record = TypeVar("Record")
 
 
 def _checked(record: Record) -> Record:
     """Give the record back, or say which of its values has no sense."""
-    for item in dataclasses.fields(record):
+    for item in dataclasses.fields(record):  # type: ignore[arg-type]
         value = getattr(record, item.name)
         wanted, fits = TYPES.get(str(item.type), ("", _anything))
         if not fits(value):
             raise SerEdgeError(f"{item.name} must be {wanted}, not {value!r}")
         if item.name in BELOW_ONE and value >= 1:
             raise SerEdgeError(f"{item.name} must be below 1, not {value!r}")
+        if item.name in CHOICES and value not in CHOICES[item.name]:
+            known = ", ".join(CHOICES[item.name])
+            raise SerEdgeError(f"{item.name} must be one of {known}, not {value!r}")
     return record
 
 

@@ -1,8 +1,9 @@
 """What a training run leaves behind in its folder.
 
 ``model.keras``, ``ser_edge.json`` (the metadata that conversion puts into the file),
-``representative.npz`` (windows to calibrate quantisation with) and ``run.json`` (recipe, split,
-seed, versions, figures, history and every test prediction).
+``representative.npz`` (inputs to calibrate quantisation with), ``run.json`` (recipe, split, seed,
+versions, figures, history and every test prediction), the report with its plots and, where the
+recipe asks to keep more, the network as JSON and H5, the arrays and the list of test recordings.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import os
 import platform
 import subprocess
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -21,70 +22,103 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import SerEdgeError
-from train.fit import Clips, FittedModel
+from train.corpora import Utterance, to_frame
+from train.dataset import ClipInputs
+from train.fit import FittedModel
 from train.recipe import Recipe
-from train.splits import Split
+from train.splits import Split, warnings_of
 
 # By module: TensorFlow is published as several packages.
 RECORDED_MODULES = ("numpy", "tensorflow", "keras", "sklearn", "soxr")
 SCORE_DECIMALS = 6
 
 
-def save_run(
-    folder: Path,
-    recipe: Recipe,
-    split: Split,
-    protocol: str,
-    seed: int,
-    fitted: FittedModel,
-    test: Clips,
-    scores: NDArray[np.float32],
-    figures: dict[str, Any],
-) -> None:
-    """Write one run into its folder, ``run.json`` last and whole: its presence means complete.
+@dataclass(frozen=True)
+class Run:
+    """One training and its judgement.
 
-    Parameters
+    Attributes
     ----------
-    folder : Path
-        Made when absent.
     recipe, split, seed
         What was run.
     protocol : str
         One sentence that stands beside the figures.
     fitted : FittedModel
         The result.
-    test : Clips
-        The test utterances.
-    scores : ndarray of float32, shape (n_clips, n_labels)
+    test : ClipInputs
+        What it was judged on.
+    utterances : list of Utterance
+        The test utterances, in that order.
+    scores : ndarray of float32, shape (n, n_labels)
         Their scores.
     figures : dict
         What `train.figures` computed from them.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    metadata = replace(
-        fitted.metadata, provenance=provenance(recipe, split, protocol, seed, figures)
-    )
-    fitted.model.save(folder / "model.keras")
-    (folder / "ser_edge.json").write_text(metadata.to_json(), encoding="utf-8")
-    np.savez_compressed(folder / "representative.npz", windows=fitted.representative)
-    run = {
-        "recipe": recipe.to_dict(),
-        "split": split.name,
-        "protocol": protocol,
-        "seed": seed,
-        "labels": list(split.labels),
-        "speakers": {
-            part: _speakers(getattr(split, part)) for part in ("train", "validation", "test")
-        },
-        "versions": _versions(),
-        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "figures": figures,
-        "history": fitted.history,
-        "predictions": predictions(test, scores),
-    }
-    temporary = folder / f".run.{os.getpid()}.json"
-    temporary.write_text(json.dumps(run), encoding="utf-8")
-    temporary.replace(folder / "run.json")
+
+    recipe: Recipe
+    split: Split
+    protocol: str
+    seed: int
+    fitted: FittedModel
+    test: ClipInputs
+    utterances: list[Utterance]
+    scores: NDArray[np.float32]
+    figures: dict[str, Any]
+
+
+def save_run(folder: Path, run: Run) -> None:
+    """Write one run into its folder, ``run.json`` last and whole: its presence means complete.
+
+    Raises
+    ------
+    SerEdgeError
+        When the folder cannot be written.
+    """
+    described = provenance(run)
+    try:
+        metadata = replace(run.fitted.metadata, provenance=described)
+        run.fitted.model.save(folder / "model.keras")
+        (folder / "ser_edge.json").write_text(metadata.to_json(), encoding="utf-8")
+        np.savez_compressed(folder / "representative.npz", windows=run.fitted.representative)
+        keep(folder, run)
+        stored = {
+            "recipe": run.recipe.to_dict(),
+            "split": run.split.name,
+            "protocol": run.protocol,
+            "warnings": warnings_of(run.split, run.recipe.merge),
+            "seed": run.seed,
+            "labels": list(run.split.labels),
+            "speakers": described["speakers"],
+            "versions": _versions(),
+            "commit": described["commit"],
+            "parameters": run.fitted.model.count_params(),
+            "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "figures": run.figures,
+            "history": run.fitted.history,
+            "predictions": predictions(run),
+        }
+        temporary = folder / f".run.{os.getpid()}.json"
+        temporary.write_text(json.dumps(stored, allow_nan=False), encoding="utf-8")
+        temporary.replace(folder / "run.json")
+    except OSError as error:
+        raise SerEdgeError(f"{folder}: cannot be written ({error.strerror or error})") from error
+
+
+def keep(folder: Path, run: Run) -> None:
+    """Write what else the recipe asks to keep."""
+    if "json-h5" in run.recipe.keep:
+        (folder / "model.json").write_text(run.fitted.model.to_json(), encoding="utf-8")
+        run.fitted.model.save_weights(folder / "model.weights.h5")
+    if "features" in run.recipe.keep:
+        parts = {**run.fitted.parts, "test": run.test}
+        arrays = {
+            f"{part}_{kind}": getattr(clips, kind)
+            for part, clips in parts.items()
+            for kind in ("inputs", "targets")
+        }
+        np.savez_compressed(folder / "features.npz", **arrays)
+    if "test-set" in run.recipe.keep:
+        to_frame(run.utterances).to_csv(folder / "test.csv", index=False)
 
 
 def stored_figures(folder: Path, recipe: Recipe) -> dict[str, Any] | None:
@@ -111,27 +145,27 @@ def stored_figures(folder: Path, recipe: Recipe) -> dict[str, Any] | None:
     return figures
 
 
-def provenance(
-    recipe: Recipe, split: Split, protocol: str, seed: int, figures: dict[str, Any]
-) -> dict[str, Any]:
+def provenance(run: Run) -> dict[str, Any]:
     """Where a model comes from, for its metadata."""
+    recipe = run.recipe
     return {
         "recipe": recipe.name,
         "corpora": list(recipe.corpora),
-        "protocol": protocol,
-        "split": split.name,
-        "seed": seed,
+        "protocol": run.protocol,
+        "split": run.split.name,
+        "seed": run.seed,
         "speakers": {
-            part: _speakers(getattr(split, part)) for part in ("train", "validation", "test")
+            part: _speakers(getattr(run.split, part)) for part in ("train", "validation", "test")
         },
-        "figures": figures,
+        "preprocess": [dict(step) for step in recipe.preprocess],
+        "figures": {name: run.figures[name] for name in ("utterances", "uar", "wa", "recall")},
         "licence": recipe.licence,
         "created": datetime.now(timezone.utc).date().isoformat(),
         "commit": _commit(),
     }
 
 
-def predictions(test: Clips, scores: NDArray[np.float32]) -> list[dict[str, Any]]:
+def predictions(run: Run) -> list[dict[str, Any]]:
     """Corpus, file name, true label's index and scores of every test utterance."""
     return [
         {
@@ -140,7 +174,7 @@ def predictions(test: Clips, scores: NDArray[np.float32]) -> list[dict[str, Any]
             "target": int(target),
             "scores": [round(float(score), SCORE_DECIMALS) for score in row],
         }
-        for u, target, row in zip(test.utterances, test.targets, scores)
+        for u, target, row in zip(run.utterances, run.test.targets, run.scores)
     ]
 
 

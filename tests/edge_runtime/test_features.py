@@ -33,9 +33,11 @@ CONFIGS = {
 def configs(draw: st.DrawFn, **fixed: Any) -> FeatureConfig:
     """Any valid configuration of modest size."""
     sample_rate = draw(st.sampled_from([8000, 16000, 22050]))
-    frame_length = draw(st.integers(2, 600))
+    kinds = tuple(draw(st.permutations(KINDS))[: draw(st.integers(1, len(KINDS)))])
+    # Pitch needs 25 ms.
+    frame_length = draw(st.integers(-(-sample_rate // 40) if "pitch" in kinds else 2, 600))
     fields = {
-        "kinds": tuple(draw(st.permutations(KINDS))[: draw(st.integers(1, 4))]),
+        "kinds": kinds,
         "sample_rate": sample_rate,
         "frame_length": frame_length,
         "hop_length": draw(st.integers(1, 900)),
@@ -189,6 +191,36 @@ def test_sound_of_several_channels_is_refused(shape: tuple[int, ...]) -> None:
         FrameStream(FeatureExtractor(EVERY_KIND)).push(np.zeros(shape, np.float32))
 
 
+def odd_sounds() -> dict[str, np.ndarray]:
+    """Sounds at which a division or a logarithm might fail."""
+    noise = np.random.default_rng(5).normal(size=4000)
+    click = np.zeros(4000)
+    click[1000] = 1.0
+    return {
+        "silence": np.zeros(4000),
+        "noise": 0.1 * noise,
+        "clipped": np.clip(50.0 * noise, -1.0, 1.0),
+        "direct current": np.full(4000, 0.3),
+        "least 16 bit step": np.sign(noise) / 32768.0,
+        "click": click,
+        "Nyquist": np.tile([1.0, -1.0], 2000),
+        "denormal": 1e-310 * noise,
+        "far too loud": 1e4 * noise,
+    }
+
+
+@pytest.mark.parametrize("name", odd_sounds())
+@pytest.mark.parametrize("window", ["hann", "rectangular"])
+def test_odd_sound_gives_finite_values_whole_and_in_pieces(name: str, window: str) -> None:
+    config = replace(EVERY_KIND, window=window)
+    samples = odd_sounds()[name].astype(np.float32)
+    with np.errstate(divide="raise", invalid="raise"):
+        frames = FeatureExtractor(config).frames(samples)
+        pieces = streamed(config, np.split(samples, range(100, 4000, 100)))
+    assert np.all(np.isfinite(frames))
+    np.testing.assert_allclose(pieces, frames, **ROUNDING)
+
+
 # --- shapes -------------------------------------------------------------------------------------
 
 
@@ -294,6 +326,53 @@ def test_kinds_stand_side_by_side_in_their_order(config: FeatureConfig) -> None:
     )
 
 
+@settings(max_examples=60)
+@given(configs(pool="none", delta_order=0, mean_subtraction=False, level="peak", fmin=0.0))
+def test_level_is_taken_from_the_kinds_that_carry_it_alone(config: FeatureConfig) -> None:
+    samples = sound(config.samples_for(4))
+    alone = []
+    for kind in config.kinds:
+        level = "peak" if kind in ("mfcc", "log_mel") else "none"
+        alone.append(FeatureExtractor(replace(config, kinds=(kind,), level=level))(samples))
+    np.testing.assert_allclose(
+        FeatureExtractor(config)(samples), np.concatenate(alone, axis=1), **ROUNDING
+    )
+
+
+@pytest.mark.parametrize("spectrum", ["power_over_n", "magnitude"])
+def test_spectrum_is_of_the_mel_kinds_alone(spectrum: str) -> None:
+    config = replace(EVERY_KIND, kinds=("chroma", "mfcc", "spectral", "pitch"))
+    other = replace(config, spectrum=spectrum)
+    samples = sound(4000, seed=6)
+    power, scaled = FeatureExtractor(config)(samples), FeatureExtractor(other)(samples)
+    of_mel = slice(12, 12 + config.n_mfcc)
+    np.testing.assert_array_equal(
+        np.delete(scaled, of_mel, axis=1), np.delete(power, of_mel, axis=1)
+    )
+    assert np.abs(scaled[:, of_mel] - power[:, of_mel]).max() > 1.0
+
+
+def test_pre_emphasis_is_of_the_spectrum_alone() -> None:
+    plain = replace(EVERY_KIND, kinds=("pitch", "rms", "zcr", "chroma", "spectral"))
+    samples = sound(6000, seed=7)
+    emphasised = FeatureExtractor(replace(plain, pre_emphasis=0.97))(samples)
+    np.testing.assert_array_equal(emphasised[:, :4], FeatureExtractor(plain)(samples)[:, :4])
+    filtered = np.append(samples[0], samples[1:] - 0.97 * samples[:-1].astype(np.float64))
+    of_filtered = FeatureExtractor(replace(plain, kinds=("chroma", "spectral")))(filtered)
+    # The roll-off may fall on the next bin, as `filtered` is rounded to single precision.
+    differences = np.abs(emphasised[:, 4:] - of_filtered)
+    bin_khz = plain.sample_rate / plain.fft_size / 1000.0
+    assert np.delete(differences, 14, axis=1).max() < 1e-4
+    assert differences[:, 14].max() < 1.01 * bin_khz
+
+
+def test_width_of_every_kind_is_what_it_gives() -> None:
+    samples = sound(4000)
+    for kind in KINDS:
+        config = replace(EVERY_KIND, kinds=(kind,))
+        assert FeatureExtractor(config)(samples).shape[1] == EVERY_KIND.width_of(kind)
+
+
 def test_dropping_c0_leaves_the_other_coefficients() -> None:
     config = FeatureConfig(n_mels=30, n_mfcc=13)
     samples = sound(4000)
@@ -387,7 +466,16 @@ def test_mfcc_without_c0_needs_two_coefficients() -> None:
 
 def test_level_needs_a_kind_that_carries_it() -> None:
     with pytest.raises(SerEdgeError, match="level must be none"):
-        FeatureConfig(kinds=("rms",), level="peak")
+        FeatureConfig(kinds=("rms", "chroma", "spectral", "pitch"), level="peak")
+
+
+@pytest.mark.parametrize(("sample_rate", "least"), [(8000, 200), (16000, 400), (22050, 552)])
+def test_frame_too_short_for_the_lowest_pitch_is_refused(sample_rate: int, least: int) -> None:
+    fields = {"kinds": ("pitch",), "sample_rate": sample_rate, "fft_size": 1024}
+    message = rf"^feature configuration: frame_length must be at least {least} samples"
+    with pytest.raises(SerEdgeError, match=message):
+        FeatureConfig(frame_length=least - 1, **fields)
+    assert FeatureConfig(frame_length=least, **fields).frame_dim == 2
 
 
 @settings(max_examples=80)

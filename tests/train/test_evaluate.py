@@ -8,10 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
-from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.metadata import LABELS, ModelMetadata
@@ -25,48 +21,6 @@ from .tones import tone, touch, write_ravdess, write_tess, write_wav
 
 EMOVO_CODES = ("neu", "dis", "gio", "pau", "rab", "sor", "tri")
 CASIA_WORDS = ("angry", "fear", "happy", "neutral", "sad", "surprise")
-
-
-def one_hot(guesses: list[int], classes: int) -> np.ndarray:
-    return np.eye(classes, dtype=np.float32)[guesses]
-
-
-def test_figures_by_hand():
-    targets = np.array([0, 0, 0, 0, 1, 1])
-    figures = figures_of(targets, one_hot([0, 0, 0, 1, 1, 0], 3), ("a", "b", "c"))
-    assert figures == {
-        "utterances": 6,
-        "uar": 0.625,  # (3/4 + 1/2) / 2: c does not occur
-        "wa": 0.6667,
-        "recall": {"a": 0.75, "b": 0.5},
-        "confusion": [[3, 1, 0], [1, 1, 0], [0, 0, 0]],
-    }
-
-
-def test_guess_of_a_class_that_does_not_occur_is_an_error_not_a_class():
-    figures = figures_of(np.array([0, 1]), one_hot([2, 1], 3), ("a", "b", "c"))
-    assert figures["uar"] == 0.5
-    assert set(figures["recall"]) == {"a", "b"}
-
-
-@pytest.mark.filterwarnings("ignore:A single label was found")
-@given(st.data(), st.integers(1, 40), st.integers(2, 8))
-def test_figures_agree_with_scikit_learn(data, n, classes):
-    targets = data.draw(arrays.arrays(np.int64, n, elements=st.integers(0, classes - 1)))
-    guesses = data.draw(st.lists(st.integers(0, classes - 1), min_size=n, max_size=n))
-    labels = tuple(f"label{number}" for number in range(classes))
-    figures = figures_of(targets, one_hot(guesses, classes), labels)
-    assert figures["wa"] == pytest.approx(accuracy_score(targets, guesses), abs=6e-5)
-    by_hand = np.mean([np.mean(np.array(guesses)[targets == t] == t) for t in np.unique(targets)])
-    assert figures["uar"] == pytest.approx(by_hand, abs=6e-5)
-    if set(guesses) <= set(targets.tolist()):
-        wanted = balanced_accuracy_score(targets, guesses)
-        assert figures["uar"] == pytest.approx(wanted, abs=6e-5)
-    assert np.sum(figures["confusion"]) == n
-    assert json.loads(json.dumps(figures)) == figures
-
-
-# --- a run ----------------------------------------------------------------------------------------
 
 
 def stored(folder: Path) -> dict:

@@ -2,38 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
-from train.corpora import Utterance
 from train.splits.cross_corpus import CORPORA, MERGE, cross_corpus
 from train.splits.emodb import emodb_loso
+from train.splits.protocol import Protocol
 from train.splits.ravdess import ravdess_5fold
-from train.splits.split import Split
 from train.splits.tess import tess_loso, tess_random
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """A published way to split corpora.
-
-    Attributes
-    ----------
-    corpora : tuple of str
-        What it needs.
-    description : str
-        One sentence to stand beside every figure.
-    split : callable
-        ``split(utterances, seed)`` gives its splits.
-    merge : dict of str to str
-        Emotions that count as another.
-    """
-
-    corpora: tuple[str, ...]
-    description: str
-    split: Callable[[list[Utterance], int], list[Split]]
-    merge: dict[str, str] = field(default_factory=dict)
-
 
 PROTOCOLS = {
     "ravdess-5fold": Protocol(

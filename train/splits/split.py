@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ class Split:
     Attributes
     ----------
     name : str
-        Which split of its protocol.
+        Which split of its protocol; fit to name a folder.
     labels : tuple of str
         The classes, in the order of the scores.
     train, validation, test : list of Utterance
@@ -52,29 +53,39 @@ def by_speakers(
     return Split("speakers", labels, **parts)
 
 
+def emotion_of(utterance: Utterance) -> str:
+    """Give the emotion as the corpus has it."""
+    return utterance.emotion
+
+
 def stratified(
-    utterances: list[Utterance], share: float, rng: np.random.Generator
+    utterances: list[Utterance],
+    share: float,
+    rng: np.random.Generator,
+    label: Callable[[Utterance], str] = emotion_of,
 ) -> tuple[list[Utterance], list[Utterance]]:
-    """Draw a share of every emotion's utterances, whoever speaks them.
+    """Draw a share of every class' utterances, whoever speaks them.
 
     Parameters
     ----------
     utterances : list of Utterance
         What to draw from.
     share : float
-        Of each emotion, 0 to 1.
+        Of each class, 0 to 1; rounded to whole utterances.
     rng : numpy.random.Generator
         Decides which.
+    label : callable, optional
+        Gives the class of an utterance; by default its emotion.
 
     Returns
     -------
     rest, drawn : list of Utterance
         Each in the order of `utterances`.
     """
-    emotions = np.array([utterance.emotion for utterance in utterances])
+    labels = np.array([label(utterance) for utterance in utterances])
     drawn: set[int] = set()
-    for emotion in sorted(set(emotions.tolist())):
-        members = rng.permutation(np.flatnonzero(emotions == emotion))
+    for one in sorted(set(labels.tolist())):
+        members = rng.permutation(np.flatnonzero(labels == one))
         drawn.update(members[: round(share * len(members))].tolist())
     rest = [u for index, u in enumerate(utterances) if index not in drawn]
     return rest, [u for index, u in enumerate(utterances) if index in drawn]
@@ -92,3 +103,42 @@ def require_speakers(utterances: list[Utterance], speakers: list[str]) -> None:
     for speaker in speakers:
         if speaker not in present:
             raise SerEdgeError(f"split: no utterance of speaker {speaker!r}")
+
+
+def of_corpora(utterances: Iterable[Utterance], corpora: Iterable[str]) -> list[Utterance]:
+    """Leave out the utterances of other corpora.
+
+    Raises
+    ------
+    SerEdgeError
+        Naming the first corpus that has no utterance.
+    """
+    names = list(corpora)
+    found = [utterance for utterance in utterances if utterance.corpus in names]
+    present = {utterance.corpus for utterance in found}
+    for corpus in names:
+        if corpus not in present:
+            raise SerEdgeError(f"split: no utterance of corpus {corpus}")
+    return found
+
+
+def require_parts(split: Split) -> Split:
+    """Give the split back, or refuse one with an empty part.
+
+    Raises
+    ------
+    SerEdgeError
+        Naming the first part that is empty.
+    """
+    for part in ("train", "validation", "test"):
+        if not getattr(split, part):
+            raise SerEdgeError(
+                f"split {split.name}: too few utterances, none is left for its {part} part; "
+                "add recordings"
+            )
+    return split
+
+
+def is_unknown(utterance: Utterance) -> bool:
+    """Whether nobody knows who speaks: such utterances bear their corpus' name as the speaker."""
+    return utterance.speaker == utterance.corpus

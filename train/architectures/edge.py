@@ -1,14 +1,11 @@
-"""The networks, built with Keras from what a recipe says."""
+"""The network that ser-edge ships."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import layers
-
-from edge_runtime.errors import SerEdgeError
 
 
 def edge(
@@ -80,26 +77,3 @@ def _separable_block(x: Any, channels: int, kernel: int) -> Any:
     if x.shape[-1] == channels:
         y = layers.Add()([x, y])
     return layers.ReLU()(y)
-
-
-ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {"edge": edge}
-
-
-def build(
-    name: str, input_shape: tuple[int, ...], n_labels: int, options: dict[str, Any]
-) -> keras.Model:
-    """Build the network that a recipe names.
-
-    Raises
-    ------
-    SerEdgeError
-        When the name or an option is unknown, or an option has no sense.
-    """
-    if name not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
-        raise SerEdgeError(f"recipe: unknown architecture {name!r}; known are {known}")
-    try:
-        return ARCHITECTURES[name](input_shape, n_labels, **options)
-    except (TypeError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise SerEdgeError(f"recipe: architecture {name}: {reason}") from error
