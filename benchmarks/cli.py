@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from edge_runtime.program import run_program
 
@@ -26,25 +27,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    _add_features(commands)
+    _add_accuracy(commands)
+    _add_preparation(commands)
+    _add_collect(commands)
+    _add_tables(commands)
+    return parser
+
+
+def _add_features(commands: Any) -> None:
     features = commands.add_parser(
         "features", help="speed and agreement of the features against other libraries"
     )
-    features.add_argument(
-        "--rounds",
-        type=_positive,
-        default=100,
-        metavar="N",
-        help="how often each is timed (default: 100)",
-    )
+    _add_rounds(features, 100)
     features.add_argument(
         "--sound", type=Path, metavar="FILE", help="of at least 3 s (default: synthesised)"
     )
-    features.add_argument("--store", type=Path, metavar="FILE.json", help="keep the result")
-    features.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    _add_outcome(features)
     features.set_defaults(work=_features)
 
+
+def _add_accuracy(commands: Any) -> None:
     accuracy = commands.add_parser(
         "accuracy", help="judge model files on a training run's test utterances"
     )
@@ -52,24 +55,50 @@ def _parser() -> argparse.ArgumentParser:
     accuracy.add_argument(
         "models", type=Path, nargs="+", metavar="MODEL", help=".tflite or .onnx files made from it"
     )
-    accuracy.add_argument(
-        "--corpora",
-        metavar="DIR",
-        help="folder with one subfolder per corpus (default: $SER_EDGE_CORPORA)",
-    )
+    _add_corpora(accuracy)
     accuracy.add_argument(
         "--store", type=Path, metavar="FILE.json", help="keep the result, every prediction included"
     )
     accuracy.set_defaults(work=_accuracy)
 
-    tables = commands.add_parser("tables", help="write the tables of the documents from results")
-    tables.add_argument(
-        "--results",
-        type=Path,
-        default=RESULTS,
-        metavar="DIR",
-        help=f"stored results (default: {RESULTS})",
+
+def _add_preparation(commands: Any) -> None:
+    preparation = commands.add_parser(
+        "preparation", help="speed of preparing a corpus for training, beside librosa's chain"
     )
+    preparation.add_argument(
+        "--corpus", default="TESS", metavar="NAME", help="what is prepared (default: TESS)"
+    )
+    _add_corpora(preparation)
+    preparation.add_argument(
+        "--utterances",
+        type=_positive,
+        default=100,
+        metavar="N",
+        help="how many, drawn at random (default: 100)",
+    )
+    _add_rounds(preparation, 5)
+    _add_outcome(preparation)
+    preparation.set_defaults(work=_preparation)
+
+
+def _add_collect(commands: Any) -> None:
+    collect = commands.add_parser(
+        "collect", help="store the runs of ser-train evaluate as results, compactly"
+    )
+    collect.add_argument(
+        "runs",
+        type=Path,
+        metavar="RUNS",
+        help="folder that ser-train evaluate wrote into, its --out",
+    )
+    _add_results(collect)
+    collect.set_defaults(work=_collect)
+
+
+def _add_tables(commands: Any) -> None:
+    tables = commands.add_parser("tables", help="write the tables of the documents from results")
+    _add_results(tables)
     tables.add_argument(
         "--check",
         action="store_true",
@@ -77,7 +106,41 @@ def _parser() -> argparse.ArgumentParser:
     )
     tables.add_argument("documents", type=Path, nargs="+", metavar="FILE.md")
     tables.set_defaults(work=_tables)
-    return parser
+
+
+def _add_rounds(parser: argparse.ArgumentParser, default: int) -> None:
+    parser.add_argument(
+        "--rounds",
+        type=_positive,
+        default=default,
+        metavar="N",
+        help=f"how often each is timed (default: {default})",
+    )
+
+
+def _add_outcome(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", type=Path, metavar="FILE.json", help="keep the result")
+    parser.add_argument(
+        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
+    )
+
+
+def _add_corpora(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--corpora",
+        metavar="DIR",
+        help="folder with one subfolder per corpus (default: $SER_EDGE_CORPORA)",
+    )
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=RESULTS,
+        metavar="DIR",
+        help=f"stored results (default: {RESULTS})",
+    )
 
 
 def _positive(text: str) -> int:
@@ -115,6 +178,52 @@ def _accuracy(arguments: argparse.Namespace) -> int:
             f"{model['backend']}"
         )
     return 0
+
+
+def _preparation(arguments: argparse.Namespace) -> int:
+    from benchmarks.preparation import bench_preparation
+    from benchmarks.preparation_table import as_text
+    from benchmarks.results import store
+    from train.corpora import corpora_folder
+
+    result = bench_preparation(
+        corpora_folder(arguments.corpora),
+        arguments.corpus,
+        arguments.utterances,
+        arguments.rounds,
+    )
+    if arguments.store:
+        store(result, arguments.store)
+    print(json.dumps(result) if arguments.format == "jsonl" else as_text(result))
+    return 0
+
+
+def _collect(arguments: argparse.Namespace) -> int:
+    from benchmarks.collect import collect
+
+    collected = collect(arguments.runs, arguments.results)
+    written = [*collected.added, *collected.replaced]
+    for path in collected.added:
+        print(f"{path}: added, {path.stat().st_size / 1024:.1f} KB")
+    for path in collected.replaced:
+        print(f"{path}: replaced by a newer run")
+    for path in collected.kept:
+        print(f"{path}: kept; the run differs and is no newer")
+    for folder in collected.incomplete:
+        print(f"{folder}: left out; not done yet")
+    print(
+        f"{len(collected.added)} added, {len(collected.replaced)} replaced, "
+        f"{len(collected.unchanged)} already stored, {len(collected.kept)} kept, "
+        f"{len(collected.incomplete)} not done; {_size(written)}"
+    )
+    return 0
+
+
+def _size(paths: list[Path]) -> str:
+    sizes = [path.stat().st_size for path in paths]
+    if not sizes:
+        return "nothing written"
+    return f"{sum(sizes) / 1024:.1f} KB written, {max(sizes) / 1024:.1f} KB the largest"
 
 
 def _tables(arguments: argparse.Namespace) -> int:

@@ -9,6 +9,8 @@ from typing import Any
 
 from edge_runtime.errors import SerEdgeError
 
+Results = dict[str, list[dict[str, Any]]]
+
 
 def store(result: dict[str, Any], path: Path) -> None:
     """Write a result, whole or not at all.
@@ -29,25 +31,25 @@ def store(result: dict[str, Any], path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def load_all(folder: Path) -> dict[str, list[dict[str, Any]]]:
+def load_all(folder: Path) -> Results:
     """Load every stored result.
 
     Parameters
     ----------
     folder : Path
-        Holds one subfolder per kind of result.
+        Holds one subfolder per kind of result; those may have subfolders.
 
     Returns
     -------
     dict of str to list of dict
-        Results by subfolder, in the order of their file names.
+        Results by kind, in the order of their paths.
 
     Raises
     ------
     SerEdgeError
         When there is none, or one is damaged.
     """
-    results: dict[str, list[dict[str, Any]]] = {}
+    results: Results = {}
     for path in sorted(folder.glob("*/**/*.json")):
         try:
             result = json.loads(path.read_text(encoding="utf-8"))
@@ -57,3 +59,16 @@ def load_all(folder: Path) -> dict[str, list[dict[str, Any]]]:
     if not results:
         raise SerEdgeError(f"{folder}: holds no results")
     return results
+
+
+def of_kind(results: Results, kind: str) -> list[dict[str, Any]]:
+    """Give the results of a kind.
+
+    Raises
+    ------
+    SerEdgeError
+        When there is none.
+    """
+    if kind not in results:
+        raise SerEdgeError(f"there is no stored result of the kind {kind!r}")
+    return results[kind]

@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.markdown import markdown
+from benchmarks.preparation_table import preparation_table
+from benchmarks.results import Results, of_kind
+from benchmarks.system_tables import classes_table, runs_table, systems_table
 from edge_runtime.errors import SerEdgeError
 
 MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-Results = dict[str, list[dict[str, Any]]]
 
 
 def update_documents(documents: list[Path], results: Results, write: bool) -> list[Path]:
@@ -86,7 +89,7 @@ def _protocol_table(results: Results) -> str:
                     ]
                 )
         rows += _means(kind, runs)
-    return _markdown(rows)
+    return markdown(rows)
 
 
 def _means(kind: str, runs: list[dict[str, Any]]) -> list[list[str]]:
@@ -130,7 +133,7 @@ def _bundled_table(results: Results) -> str:
                     *recalls,
                 ]
             )
-    return _markdown(rows)
+    return markdown(rows)
 
 
 def _bundled_file(results: Results) -> str:
@@ -164,7 +167,7 @@ def _features_table(results: Results) -> str:
             "than ours, new frames of a hop",
         ]
     ]
-    for result in _of_kind(results, "features"):
+    for result in of_kind(results, "features"):
         clip, hop = result["times_faster"].values()
         for name, times in result["milliseconds"].items():
             rows.append(
@@ -176,17 +179,11 @@ def _features_table(results: Results) -> str:
                     _ratio(hop.get(name)),
                 ]
             )
-    return _markdown(rows)
+    return markdown(rows)
 
 
 def _bundled_run(results: Results) -> dict[str, Any]:
-    return _of_kind(results, "bundled")[0]
-
-
-def _of_kind(results: Results, kind: str) -> list[dict[str, Any]]:
-    if kind not in results:
-        raise SerEdgeError(f"there is no stored result of the kind {kind!r}")
-    return results[kind]
+    return of_kind(results, "bundled")[0]
 
 
 def _ratio(percentiles: dict[str, float] | None) -> str:
@@ -204,16 +201,14 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names)
 
 
-def _markdown(rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    lines.insert(1, "|" + "---|" * len(rows[0]))
-    return "\n".join(lines)
-
-
 PROTOCOLS = ("ravdess-5fold", "tess-loso")
 TABLES: dict[str, Callable[[Results], str]] = {
     "protocols": _protocol_table,
     "bundled": _bundled_table,
     "bundled-file": _bundled_file,
     "features": _features_table,
+    "systems": systems_table,
+    "systems-runs": runs_table,
+    "systems-classes": classes_table,
+    "preparation": preparation_table,
 }

@@ -108,7 +108,7 @@ def spec_augment(
     recognition", Interspeech 2019, section 2 (without its time warping).
     """
     length, n_bands = window.shape
-    masked = window.copy()
+    masked: Frames = window.copy()
     blank = window.mean()
     width = int(rng.uniform(0.0, time_mask) * length)
     first = rng.integers(0, length - width + 1)

@@ -95,7 +95,7 @@ class Checkpoint:
 
 
 def _values(variables: list[Any]) -> Weights:
-    return [np.asarray(variable) for variable in variables]
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
 
 def _numbered(name: str, arrays: Weights) -> dict[str, NDArray[Any]]:

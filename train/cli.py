@@ -313,7 +313,7 @@ def name_of(protocol: str, data: list[str] | None, test_on: list[str] | None) ->
 
 
 def _spread(figure: dict[str, Any]) -> str:
-    return f"{figure['mean']:.3f} ± {figure['sd']:.3f}"
+    return f"{figure['mean']:.3f} ± {figure['std']:.3f}"
 
 
 def _search(arguments: argparse.Namespace) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,6 +21,7 @@ from train.plots import (
     SKY,
     VERMILLION,
     in_house_style,
+    short,
     to_png,
 )
 
@@ -55,10 +58,18 @@ def class_counts(counts: dict[str, dict[str, int]], emotions: list[str]) -> byte
         colour = CORPUS_COLOURS[number % len(CORPUS_COLOURS)]
         hatch = HATCHES[number // len(CORPUS_COLOURS) % len(HATCHES)]
         bars = axes.barh(
-            emotions, widths, 0.75, left, color=colour, hatch=hatch, edgecolor="white", label=corpus
+            range(len(emotions)),
+            widths,
+            0.75,
+            left,
+            color=colour,
+            hatch=hatch,
+            edgecolor="white",
+            label=short(corpus),
         )
         left += widths
     axes.bar_label(bars, [str(total) for total in left], padding=3)
+    axes.set_yticks(range(len(emotions)), [short(emotion) for emotion in emotions])
     axes.invert_yaxis()
     axes.set_xlabel("utterances")
     axes.margins(x=0.1)
@@ -154,8 +165,8 @@ def speaker_balance(counts: dict[str, dict[str, int]], emotions: list[str]) -> b
     for (row, column), count in np.ndenumerate(matrix):
         colour = "white" if count > 0.55 * matrix.max() else "black"
         axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=8)
-    axes.set_xticks(range(len(emotions)), emotions, rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(counts)), list(counts))
+    _name_columns(axes, range(len(emotions)), emotions)
+    axes.set_yticks(range(len(counts)), [short(speaker) for speaker in counts])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     bar = figure.colorbar(image, ax=axes, shrink=0.8, label="utterances")
@@ -262,11 +273,14 @@ def _boxes(axes: Axes, values: ByClass, unit: str, title: str) -> None:
         whiskerprops={"color": BLUE},
         capprops={"color": BLUE},
     )
-    axes.set_xticks(
-        range(1, len(values) + 1), list(values), rotation=40, ha="right", rotation_mode="anchor"
-    )
+    _name_columns(axes, range(1, len(values) + 1), values)
     axes.set(ylabel=unit, title=title)
     axes.grid(True, axis="y")
+
+
+def _name_columns(axes: Axes, places: Iterable[int], names: Iterable[str]) -> None:
+    texts = [short(name) for name in names]
+    axes.set_xticks(list(places), texts, rotation=40, ha="right", rotation_mode="anchor")
 
 
 def _speaker_bars(counts: dict[str, dict[str, int]]) -> bytes:

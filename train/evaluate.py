@@ -83,13 +83,34 @@ def run_split(
 
 def fit_recipe(recipe: Recipe, place: Place, seed: int, folder: Path) -> dict[str, Any]:
     """Train a recipe on its own split of its own corpora; see `run_split`."""
-    utterances = read_corpora(place.corpora, list(recipe.corpora))
-    split, sentence = _own_split(recipe, utterances, seed)
-    recipe = replace(recipe, labels=split.labels, merge=_left_out(recipe.merge, split.labels))
+    recipe, split, sentence = own_split(recipe, place, seed)
     return run_split(recipe, split, sentence, place, seed, folder)
 
 
-def _own_split(recipe: Recipe, utterances: list[Utterance], seed: int) -> tuple[Split, str]:
+def own_split(recipe: Recipe, place: Place, seed: int) -> tuple[Recipe, Split, str]:
+    """Split a recipe's own corpora as it says.
+
+    Returns
+    -------
+    recipe : Recipe
+        With the labels of the split.
+    split : Split
+        Its parts may be empty.
+    sentence : str
+        The split in a sentence.
+
+    Raises
+    ------
+    SerEdgeError
+        When a corpus is missing, or cannot be split so.
+    """
+    utterances = read_corpora(place.corpora, list(recipe.corpora))
+    split, sentence = _described_split(recipe, utterances, seed)
+    merge = _left_out(recipe.merge, split.labels)
+    return replace(recipe, labels=split.labels, merge=merge), split, sentence
+
+
+def _described_split(recipe: Recipe, utterances: list[Utterance], seed: int) -> tuple[Split, str]:
     """The split that a recipe describes, and it in a sentence."""
     labels = recipe.labels or None
     if recipe.split == "random":

@@ -75,7 +75,7 @@ class Extraction:
         rate = self.config.sample_rate
         audio = read_utterance(path, rate)
         if self.augmentation is not None:
-            rng = np.random.default_rng([self.seed, self.copy, zlib.crc32(path.name.encode())])
+            rng = np.random.default_rng([self.seed, self.copy, zlib.crc32(audio.tobytes())])
             audio = augment_audio(audio, rate, self.augmentation, rng, self.corpora)
         audio = preprocess(audio, rate, self.preprocess)
         least = max(self.least_frames, 1)

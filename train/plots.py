@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 SKY, PURPLE, GREY = "#56B4E9", "#CC79A7", "#767676"
 DOTS_PER_INCH = 120
+LONGEST_LABEL = 24
 STYLE = {
     "figure.constrained_layout.use": True,
     "axes.spines.top": False,
@@ -59,6 +60,11 @@ def to_png(figure: Figure) -> bytes:
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def short(label: str) -> str:
+    """Return a label as it fits beside an axis."""
+    return label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"
 
 
 @in_house_style
@@ -114,7 +120,7 @@ def confusion_matrix(matrix: list[list[int]], labels: list[str]) -> bytes:
     bytes
         A PNG; every cell has its share of the row, which is its colour, and its count.
     """
-    counts = np.asarray(matrix)
+    counts, names = np.asarray(matrix), [short(label) for label in labels]
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
     side = max(3.2, 0.78 * len(labels))
@@ -124,10 +130,8 @@ def confusion_matrix(matrix: list[list[int]], labels: list[str]) -> bytes:
     for (row, column), share in np.ndenumerate(shares):
         if counts[row, column]:
             _write_cell(axes, row, column, float(share), int(counts[row, column]))
-    axes.set_xticks(range(len(labels)), labels, rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_yticks(
-        range(len(labels)), [f"{label} ({n})" for label, n in zip(labels, totals[:, 0])]
-    )
+    axes.set_xticks(range(len(labels)), names, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(labels)), [f"{label} ({n})" for label, n in zip(names, totals[:, 0])])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel("taken for")
@@ -215,10 +219,10 @@ def class_bars(figures: dict[str, Any], labels: list[str]) -> bytes:
     axes.axvline(
         figures["uar"], color=GREY, linestyle="--", label=f"UAR {figures['uar']:.3f}", zorder=0
     )
-    absent = "(does not occur)"
+    absent = " (does not occur)"
     axes.set_yticks(
         range(len(labels)),
-        [label if label in figures["recall"] else f"{label} {absent}" for label in labels],
+        [short(label) + ("" if label in figures["recall"] else absent) for label in labels],
     )
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.set_xlim(0, 1.08)

@@ -192,7 +192,7 @@ def denoise(
         n_jobs=1,
         use_tqdm=False,
     )
-    # Where its noise floor underflows to zero, the package divides zero by zero.
+    # The package divides by the noise floor, which nothing keeps above zero.
     return np.asarray(gated, dtype=np.float32) if np.all(np.isfinite(gated)) else audio
 
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,7 +101,17 @@ def test_stored_figures_follow_from_the_stored_predictions(path: Path) -> None:
     for model in run["models"].values():
         scores = np.array(model["scores"], dtype=np.float32)
         again = figures_by_corpus(corpora, np.array(run["targets"]), scores, tuple(run["labels"]))
-        assert again == model["figures"]
+        assert stored_part(again, model["figures"]) == model["figures"]
+
+
+def stored_part(figures: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
+    """Those of the figures that were known when the result was stored."""
+    return {
+        key: {name: stored_part(figures[key][name], part) for name, part in value.items()}
+        if key == "by_corpus"
+        else figures[key]
+        for key, value in stored.items()
+    }
 
 
 @pytest.mark.parametrize("path", JUDGED, ids=lambda path: f"{path.parent.name}/{path.stem}")

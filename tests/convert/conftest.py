@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from convert.cli import main
-from train.evaluate import fit_recipe
+from train.cache import FeatureCache
+from train.evaluate import Place, fit_recipe
 from train.recipe import load_recipe
 
 from ..train.tones import RECIPE, write_ravdess, write_tess
@@ -22,11 +23,10 @@ SUFFIXES = {"int8": ".int8.tflite", "float32": ".float32.tflite", "onnx": ".onnx
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished run, the corpora it was trained on and its feature cache."""
+    """A finished run and the corpora it was trained on."""
 
     folder: Path
     corpora: Path
-    cache: Path
 
     @property
     def model(self) -> Path:
@@ -46,8 +46,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     write_ravdess(root / "corpora" / "RAVDESS", range(1, 5), repeats=2)
     (root / "tiny.toml").write_text(RECIPE.replace("steps = 20", "steps = 400"), encoding="utf-8")
     recipe = load_recipe(str(root / "tiny.toml"))
-    fit_recipe(recipe, root / "corpora", root / "cache", 0, root / "run")
-    return Trained(root / "run", root / "corpora", root / "cache")
+    fit_recipe(recipe, Place(root / "corpora", FeatureCache(root / "cache")), 0, root / "run")
+    return Trained(root / "run", root / "corpora")
 
 
 def _converted(trained: Trained, target: str) -> Converted:

@@ -13,9 +13,8 @@ from ai_edge_litert.interpreter import Interpreter
 from edge_runtime import Classifier
 from edge_runtime.metadata import ModelMetadata, read_metadata
 from edge_runtime.sources import read_clip
-from train.corpora import Utterance, read_corpora
-from train.features import FeatureCache
-from train.fit import clip_scores
+from train.corpora import read_corpora
+from train.predict import Predictor
 
 from ..train.tones import RATE, tone, write_wav
 from .conftest import Converted, Trained
@@ -27,12 +26,9 @@ def windows_of(trained: Trained) -> np.ndarray:
 
 
 def keras_clip_scores(trained: Trained, paths: list[Path]) -> np.ndarray:
-    """The way of the figures: cached log-mel frames, windows, Keras."""
-    model = keras.models.load_model(trained.model, compile=False)
-    metadata = ModelMetadata.from_json((trained.folder / "ser_edge.json").read_text())
-    cache = FeatureCache(trained.cache, metadata.features, metadata.window_frames)
-    clips = [Utterance(path, "sad", "TESS-YAF", "back", "TESS") for path in paths]
-    return clip_scores(model, cache.load(clips), metadata)
+    """The way of the figures: log-mel frames, windows, Keras."""
+    predictor = Predictor(trained.folder)
+    return np.array([list(predictor.scores(path).values()) for path in paths])
 
 
 def device_clip_scores(model: Path, paths: list[Path]) -> np.ndarray:

@@ -247,6 +247,7 @@ def test_wheel_holds_the_data(wheel):
             "edge_runtime/models/*.tflite",
             "edge_runtime/models/*.md",
             "train/recipes/*.toml",
+            "train/templates/*.html",
         )
         for path in ROOT.glob(pattern)
     ]

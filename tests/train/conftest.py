@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from train.evaluate import fit_recipe
+from train.cache import FeatureCache
+from train.evaluate import Place, fit_recipe
 from train.recipe import Recipe, load_recipe
 
 from .tones import RECIPE, write_ravdess, write_tess
@@ -30,20 +31,23 @@ def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def feature_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> FeatureCache:
+    return FeatureCache(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def place(tone_corpora: Path, cache: FeatureCache) -> Place:
+    """Where the tones are."""
+    return Place(tone_corpora, cache)
 
 
 @pytest.fixture(scope="session")
 def tiny_run(
-    tmp_path_factory: pytest.TempPathFactory,
-    tone_corpora: Path,
-    tiny_recipe: Recipe,
-    feature_cache: Path,
+    tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Recipe, place: Place
 ) -> Path:
     """The folder of one finished run of the tiny recipe."""
     folder = tmp_path_factory.mktemp("runs") / "tiny-seed0"
-    fit_recipe(tiny_recipe, tone_corpora, feature_cache, 0, folder)
+    fit_recipe(tiny_recipe, place, 0, folder)
     return folder
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train.augment import SILENCE_DB, Augmentation, random_window
+from train.augment import SILENCE_DB, Augmentation, random_window, spec_augment
 
 SEEDS = st.integers(0, 2**32 - 1)
 SHARES = st.floats(0.0, 0.99)
@@ -115,6 +115,33 @@ def test_masks_blank_no_more_than_their_share(seed, share):
     touched = window != plain
     assert np.count_nonzero(touched.all(axis=1)) <= share * 31
     assert np.count_nonzero(touched.all(axis=0)) <= share * 24
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.floats(0.0, 1.0), st.floats(0.0, 1.0), SEEDS)
+def test_spec_augment_blanks_one_stretch_of_any_features(rows, columns, time, band, seed):
+    features = np.random.default_rng(seed).normal(3.0, 1.0, (rows, columns)).astype(np.float32)
+    before = features.copy()
+    masked = spec_augment(features, time, band, np.random.default_rng(seed))
+    np.testing.assert_array_equal(features, before)
+    assert masked.dtype == np.float32
+    touched = masked != features
+    assert np.all(masked[touched] == features.mean())
+    blank_rows = np.flatnonzero(touched.all(axis=1))
+    blank_columns = np.flatnonzero(touched.all(axis=0))
+    rest = np.delete(np.delete(touched, blank_rows, axis=0), blank_columns, axis=1)
+    assert not rest.any()
+    for blank, share, size in ((blank_rows, time, rows), (blank_columns, band, columns)):
+        # Where the other mask covers everything, this one cannot be told from it.
+        if len(blank) < size:
+            assert len(blank) <= share * size
+            assert np.all(np.diff(blank) == 1)
+
+
+@given(SEEDS)
+def test_spec_augment_without_masks_gives_the_features_back(seed):
+    features = utterance(40, 24, seed)
+    masked = spec_augment(features, 0.0, 0.0, np.random.default_rng(seed))
+    np.testing.assert_array_equal(masked, features)
 
 
 def test_windows_differ():

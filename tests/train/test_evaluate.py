@@ -11,11 +11,11 @@ import pytest
 
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.metadata import LABELS, ModelMetadata
-from train.evaluate import evaluate_recipe, fit_recipe, run_split
-from train.features import FeatureCache
+from train.cache import FeatureCache
+from train.evaluate import Place, evaluate_recipe, fit_recipe, run_split
 from train.figures import figures_of
 from train.recipe import Training
-from train.splits import Split
+from train.splits import PROTOCOLS, Split
 
 from .tones import tone, touch, write_ravdess, write_tess, write_wav
 
@@ -35,10 +35,15 @@ def recomputed(predictions: list[dict], labels: list[str]) -> dict:
 
 def test_run_leaves_what_conversion_and_a_report_need(tiny_run):
     assert sorted(path.name for path in tiny_run.iterdir()) == [
+        "class_bars.png",
+        "confusion_matrix.png",
         "model.keras",
+        "reliability.png",
+        "report.html",
         "representative.npz",
         "run.json",
         "ser_edge.json",
+        "training_curves.png",
     ]
     run = stored(tiny_run)
     assert run["seed"] == 0
@@ -72,7 +77,8 @@ def test_metadata_of_a_run(tiny_run, tiny_recipe):
     assert metadata.input_shape == (31, 20)
     provenance = metadata.provenance
     assert provenance["corpora"] == ["TESS", "RAVDESS"]
-    assert provenance["figures"] == stored(tiny_run)["figures"]
+    figures = stored(tiny_run)["figures"]
+    assert provenance["figures"] == {k: figures[k] for k in ("utterances", "uar", "wa", "recall")}
     assert provenance["licence"] == "test"
     assert "tested on RAVDESS-03, TESS-YAF" in provenance["protocol"]
     assert provenance["speakers"] == stored(tiny_run)["speakers"]
@@ -80,7 +86,8 @@ def test_metadata_of_a_run(tiny_run, tiny_recipe):
 
 def test_complete_run_is_not_run_again(tiny_run, tiny_recipe, tone_corpora, tmp_path):
     before = [(p, p.stat().st_ino, p.stat().st_mtime_ns) for p in sorted(tiny_run.iterdir())]
-    figures = fit_recipe(tiny_recipe, tone_corpora, tmp_path / "cache", 0, tiny_run)
+    cache = FeatureCache(tmp_path / "cache")
+    figures = fit_recipe(tiny_recipe, Place(tone_corpora, cache), 0, tiny_run)
     assert figures == stored(tiny_run)["figures"]
     assert [(p, p.stat().st_ino, p.stat().st_mtime_ns) for p in sorted(tiny_run.iterdir())] == (
         before
@@ -88,32 +95,32 @@ def test_complete_run_is_not_run_again(tiny_run, tiny_recipe, tone_corpora, tmp_
     assert not (tmp_path / "cache").exists()
 
 
-def test_run_of_another_recipe_is_not_taken_for_this_one(tiny_run, tiny_recipe, tone_corpora):
+def test_run_of_another_recipe_is_not_taken_for_this_one(tiny_run, tiny_recipe, place):
     changed = replace(tiny_recipe, training=Training(steps=21))
     with pytest.raises(SerEdgeError, match="another version of the recipe tiny"):
-        fit_recipe(changed, tone_corpora, tiny_run.parent, 0, tiny_run)
+        fit_recipe(changed, place, 0, tiny_run)
 
 
 @pytest.mark.parametrize("text", ["", '{"figures": {"uar": 0.', "[]", "{}"])
-def test_damaged_run_is_named(tiny_recipe, tone_corpora, tmp_path, text):
+def test_damaged_run_is_named(tiny_recipe, place, tmp_path, text):
     (tmp_path / "run.json").write_text(text, encoding="utf-8")
     with pytest.raises(SerEdgeError, match=r"run\.json: is damaged .* delete it"):
-        fit_recipe(tiny_recipe, tone_corpora, tmp_path / "cache", 0, tmp_path)
+        fit_recipe(tiny_recipe, place, 0, tmp_path)
 
 
 @pytest.mark.parametrize("part", ["train", "validation", "test"])
-def test_empty_part_is_refused_before_training(tiny_recipe, tmp_path, part):
+def test_empty_part_is_refused_before_training(tiny_recipe, place, tmp_path, part):
     some = list(range(3))
     parts = {"train": some, "validation": some, "test": some, part: []}
-    cache = FeatureCache(tmp_path / "cache", tiny_recipe.features, tiny_recipe.window_frames)
     with pytest.raises(SerEdgeError, match=f"its {part} part holds no utterance"):
-        run_split(tiny_recipe, Split("mine", LABELS, **parts), "p", cache, 0, tmp_path / "run")
+        run_split(tiny_recipe, Split("mine", LABELS, **parts), "p", place, 0, tmp_path / "run")
 
 
 def test_folder_that_cannot_be_made_is_refused_before_training(tiny_recipe, tone_corpora, tmp_path):
     (tmp_path / "file").write_bytes(b"")
+    place = Place(tone_corpora, FeatureCache(tmp_path / "cache"))
     with pytest.raises(SerEdgeError, match="cannot be made"):
-        fit_recipe(tiny_recipe, tone_corpora, tmp_path / "cache", 0, tmp_path / "file" / "run")
+        fit_recipe(tiny_recipe, place, 0, tmp_path / "file" / "run")
     assert not (tmp_path / "cache").exists()
 
 
@@ -121,7 +128,8 @@ def test_protocol_runs_every_split_and_resumes(tiny_recipe, tmp_path):
     write_tess(tmp_path / "TESS")
     recipe = replace(tiny_recipe, training=Training(steps=2, batch_size=4))
     folder = tmp_path / "runs"
-    arguments = (recipe, "tess-loso", tmp_path, tmp_path / "cache", 3, folder)
+    place = Place(tmp_path, FeatureCache(tmp_path / "cache"))
+    arguments = (recipe, "tess-loso", PROTOCOLS["tess-loso"], place, 3, folder)
     figures = evaluate_recipe(*arguments)
     assert set(figures) == {"test-OAF", "test-YAF"}
     for name, split_figures in figures.items():
@@ -160,7 +168,9 @@ def test_protocol_over_corpora_merges_and_records_what_was_trained_on(tiny_recip
     merge = {"boredom": "neutral", "calm": "sad"}
     recipe = replace(tiny_recipe, merge=merge, training=Training(steps=1, batch_size=6))
     folder = tmp_path / "runs"
-    figures = evaluate_recipe(recipe, "cross-corpus", tmp_path, tmp_path / "cache", 0, folder)
+    place = Place(tmp_path, FeatureCache(tmp_path / "cache"))
+    protocol = PROTOCOLS["cross-corpus"]
+    figures = evaluate_recipe(recipe, "cross-corpus", protocol, place, 0, folder)
     counts = {name.removeprefix("test-"): part["utterances"] for name, part in figures.items()}
     assert counts == {"TESS": 28, "RAVDESS": 24, "EmoDB": 18, "EMOVO": 21, "CASIA": 18, "ASED": 15}
     run = stored(folder / "test-RAVDESS")

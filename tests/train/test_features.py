@@ -1,24 +1,20 @@
-"""Training features: exactly the device's, and kept on disk without ever being wrong."""
+"""Training features: exactly the device's."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_runtime.classifier import pad_clip
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.features import LEVEL_FLOOR, FeatureConfig, FeatureExtractor
-from edge_runtime.sources import read_clip
-from train.corpora import Utterance
-from train.features import CACHE_FLOOR, FeatureCache, log_mel_config, to_frames
+from train.features import CACHE_FLOOR, log_mel_config, to_frames
 from train.recipe import load_recipe
 
-from .tones import RATE, tone, write_wav
+from .tones import RATE
 
 SMALL = FeatureConfig(
     sample_rate=RATE,
@@ -29,7 +25,6 @@ SMALL = FeatureConfig(
     n_mfcc=20,
     log_floor=1e-6,
 )
-WINDOW = 31
 
 
 def sweep_and_hush(rate: int) -> np.ndarray:
@@ -114,131 +109,6 @@ def test_frames_from_log_mel_are_the_devices_at_any_level(seed, level, floor, lo
         ({"log_floor": CACHE_FLOOR / 2}, "log_floor must be at least 1e-16"),
     ],
 )
-def test_features_that_do_not_follow_from_log_mel(tmp_path, changes, said):
+def test_features_that_do_not_follow_from_log_mel(changes, said):
     with pytest.raises(SerEdgeError, match=said):
-        FeatureCache(tmp_path, replace(SMALL, **changes), WINDOW)
-
-
-# --- the cache ------------------------------------------------------------------------------------
-
-
-def utterance(path: Path) -> Utterance:
-    return Utterance(path, "sad", "TESS-OAF", "back", "TESS")
-
-
-@pytest.fixture
-def sound(tmp_path) -> Utterance:
-    return utterance(write_wav(tmp_path / "OAF_back_sad.wav", tone(3, 0)))
-
-
-def entries(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def stamps(folder: Path) -> list[tuple[Path, int, int]]:
-    return [(path, path.stat().st_ino, path.stat().st_mtime_ns) for path in entries(folder)]
-
-
-def expected(path: Path) -> np.ndarray:
-    padded = pad_clip(read_clip(path, RATE), SMALL, WINDOW)
-    return FeatureExtractor(log_mel_config(SMALL)).frames(padded)[:, :-1]
-
-
-def test_cache_gives_the_devices_log_mel_and_computes_once(tmp_path, sound):
-    cache = FeatureCache(tmp_path / "cache", SMALL, WINDOW)
-    first = cache.load([sound])[0]
-    np.testing.assert_array_equal(first, expected(sound.path))
-    kept = stamps(tmp_path / "cache")
-    assert len(kept) == 1
-    np.testing.assert_array_equal(cache.load([sound])[0], first)
-    again = FeatureCache(tmp_path / "cache", SMALL, WINDOW).load([sound])[0]
-    np.testing.assert_array_equal(again, first)
-    assert stamps(tmp_path / "cache") == kept
-
-
-def test_cache_goes_by_content_not_by_name(tmp_path, sound):
-    cache = FeatureCache(tmp_path / "cache", SMALL, WINDOW)
-    before = cache.load([sound])[0]
-    copy = utterance(write_wav(tmp_path / "elsewhere" / "copy.wav", tone(3, 0)))
-    np.testing.assert_array_equal(cache.load([copy])[0], before)
-    assert len(entries(tmp_path / "cache")) == 1
-    write_wav(sound.path, tone(5, 1))
-    after = cache.load([sound])[0]
-    np.testing.assert_array_equal(after, expected(sound.path))
-    assert not np.array_equal(after, before)
-
-
-@pytest.mark.parametrize("damage", ["empty", "cut", "cut in the header", "garbage", "zip"])
-def test_damaged_entry_is_computed_again(tmp_path, sound, damage):
-    cache = FeatureCache(tmp_path / "cache", SMALL, WINDOW)
-    wanted = cache.load([sound])[0]
-    (entry,) = entries(tmp_path / "cache")
-    whole = entry.read_bytes()
-    entry.write_bytes(
-        {
-            "empty": b"",
-            "cut": whole[:-100],
-            "cut in the header": whole[:20],
-            "garbage": b"\x00garbage" * 100,
-            "zip": b"PK\x03\x04" + whole,
-        }[damage]
-    )
-    np.testing.assert_array_equal(cache.load([sound])[0], wanted)
-    assert entry.read_bytes() == whole
-    assert entries(tmp_path / "cache") == [entry]
-
-
-@pytest.mark.parametrize(
-    "changes", [{"n_mels": 22}, {"hop_length": 64}, {"fmin": 50.0}, {"pre_emphasis": 0.9}]
-)
-def test_another_front_end_is_another_entry(tmp_path, sound, changes):
-    FeatureCache(tmp_path / "cache", SMALL, WINDOW).load([sound])
-    config = replace(SMALL, **changes)
-    got = FeatureCache(tmp_path / "cache", config, WINDOW).load([sound])[0]
-    assert len(entries(tmp_path / "cache")) == 2
-    audio = pad_clip(read_clip(sound.path, RATE), config, WINDOW)
-    wanted = FeatureExtractor(log_mel_config(config)).frames(audio)[:, :-1]
-    np.testing.assert_array_equal(got, wanted)
-
-
-def test_what_follows_from_log_mel_shares_an_entry(tmp_path, sound):
-    """A new floor or level costs no new computation."""
-    FeatureCache(tmp_path / "cache", SMALL, WINDOW).load([sound])
-    kept = stamps(tmp_path / "cache")
-    config = replace(SMALL, log="ln", log_floor=1e-4, level="peak", delta_order=2)
-    FeatureCache(tmp_path / "cache", config, WINDOW).load([sound])
-    assert stamps(tmp_path / "cache") == kept
-
-
-@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
-@given(samples=st.integers(1, 2 * RATE), window=st.integers(1, 80))
-def test_every_clip_holds_a_window(tmp_path_factory, samples, window):
-    folder = tmp_path_factory.mktemp("clip")
-    clip = utterance(write_wav(folder / "short.wav", tone(2, 0, seconds=2.0)[:samples]))
-    log_mel = FeatureCache(folder / "cache", SMALL, window).load([clip])[0]
-    assert len(log_mel) == max(window, SMALL.frames_in(samples))
-    assert log_mel.dtype == np.float32
-    assert np.all(np.isfinite(log_mel))
-    assert log_mel.min() >= 10 * np.log10(CACHE_FLOOR) - 1e-3
-
-
-def test_several_processes_give_the_same(tmp_path):
-    clips = [utterance(write_wav(tmp_path / f"{n}.wav", tone(n, n))) for n in range(4)]
-    alone = FeatureCache(tmp_path / "one", SMALL, WINDOW).load(clips)
-    together = FeatureCache(tmp_path / "two", SMALL, WINDOW).load(clips, jobs=2)
-    for one, other in zip(alone, together):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_damaged_sound_is_named(tmp_path):
-    path = tmp_path / "OAF_back_sad.wav"
-    path.write_bytes(b"this is no sound")
-    with pytest.raises(SerEdgeError, match=r"OAF_back_sad\.wav"):
-        FeatureCache(tmp_path / "cache", SMALL, WINDOW).load([utterance(path)])
-    assert entries(tmp_path / "cache") == []
-
-
-def test_cache_folder_that_cannot_be_made(tmp_path, sound):
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(SerEdgeError, match=r"file.*cannot be made"):
-        FeatureCache(tmp_path / "file" / "cache", SMALL, WINDOW).load([sound])
+        log_mel_config(replace(SMALL, **changes))

@@ -11,10 +11,11 @@ import pytest
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.metadata import LABELS
 from train.augment import Augmentation
+from train.cache import FeatureCache
 from train.corpora import Utterance, read_corpora
-from train.features import FeatureCache
+from train.dataset import ClipInputs, Clips, WindowBatches, inputs_of, load_clips
 from train.figures import figures_of
-from train.fit import Clips, FittedModel, WindowDataset, clip_inputs, clip_scores, fit, load_clips
+from train.fit import FittedModel, fit
 from train.recipe import Recipe, Training
 from train.splits import RAVDESS_LABELS, Split, by_speakers
 
@@ -25,11 +26,6 @@ from .tones import RAVDESS_CODES, tone, write_wav
 def split(tone_corpora: Path) -> Split:
     utterances = read_corpora(tone_corpora, ["RAVDESS"])
     return by_speakers(utterances, ["RAVDESS-02"], ["RAVDESS-03"], RAVDESS_LABELS)
-
-
-@pytest.fixture(scope="module")
-def cache(feature_cache: Path, tiny_recipe: Recipe) -> FeatureCache:
-    return FeatureCache(feature_cache, tiny_recipe.features, tiny_recipe.window_frames)
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +53,22 @@ def other_recordings(folder: Path, actor: str) -> list[Utterance]:
     ]
 
 
+def judged(
+    utterances: list[Utterance],
+    split: Split,
+    recipe: Recipe,
+    cache: FeatureCache,
+    fitted: FittedModel,
+) -> dict:
+    clips = load_clips(utterances, split.labels, recipe, cache)
+    scores = ClipInputs(clips, recipe, fitted.metadata).scores(fitted.model)
+    return figures_of(clips.targets, scores, split.labels)
+
+
 def test_tones_are_learnt(recipe, split, cache):
     training = Training(steps=150, batch_size=24, learning_rate=2e-2, validation_interval=75)
     fitted = fit(replace(recipe, training=training), split, cache, 0)
-    test = load_clips(split.test, split.labels, {}, cache)
-    figures = figures_of(
-        test.targets, clip_scores(fitted.model, test.log_mel, fitted.metadata), split.labels
-    )
+    figures = judged(split.test, split, recipe, cache, fitted)
     assert [look["step"] for look in fitted.history] == [75, 150]
     assert fitted.history[-1]["loss"] < fitted.history[0]["loss"]
     assert figures["uar"] > 3 / 8  # chance is 1 / 8
@@ -73,9 +78,7 @@ def test_best_weights_on_validation_are_kept(recipe, split, cache):
     """What comes back has the best validation figure of the history, not the last one."""
     training = Training(steps=60, batch_size=16, learning_rate=5e-2, validation_interval=10)
     fitted = fit(replace(recipe, training=training), split, cache, 1)
-    validation = load_clips(split.validation, split.labels, {}, cache)
-    scores = clip_scores(fitted.model, validation.log_mel, fitted.metadata)
-    got = figures_of(validation.targets, scores, split.labels)["uar"]
+    got = judged(split.validation, split, recipe, cache, fitted)["uar"]
     assert got == pytest.approx(max(look["validation_uar"] for look in fitted.history), abs=1e-3)
 
 
@@ -105,9 +108,9 @@ def test_normaliser_sees_training_clips_only(recipe, split, cache, fitted, tmp_p
     assert fit(recipe, more, cache, 0).metadata.feature_mean != fitted.metadata.feature_mean
 
 
-def test_normaliser_standardises_the_training_windows(split, cache, fitted):
-    train = load_clips(split.train, split.labels, {}, cache)
-    inputs = np.concatenate([clip_inputs(clip, fitted.metadata)[0] for clip in train.log_mel])
+def test_normaliser_standardises_the_training_windows(recipe, split, cache, fitted):
+    train = load_clips(split.train, split.labels, recipe, cache)
+    inputs = np.concatenate([inputs_of(c, recipe, fitted.metadata)[0] for c in train.frames])
     np.testing.assert_allclose(inputs.mean(axis=(0, 1)), 0.0, atol=1e-2)
     np.testing.assert_allclose(inputs.std(axis=(0, 1)), 1.0, atol=1e-2)
     assert fitted.representative.shape[1:] == fitted.metadata.input_shape
@@ -128,7 +131,8 @@ def test_batches_draw_corpora_and_classes_equally(recipe, fitted):
     log_mel = [np.random.default_rng(0).normal(-20, 9, shape).astype(np.float32)] * len(targets)
     metadata = fitted.metadata
     many = replace(recipe, training=Training(steps=100, batch_size=16), augmentation=Augmentation())
-    dataset = WindowDataset(Clips(utterances, log_mel, np.array(targets)), many, metadata, 5)
+    clips = Clips(utterances, log_mel, np.array(targets))
+    dataset = WindowBatches(clips, many, metadata, 5, range(100))
     assert len(dataset) == 100
     batches = [dataset[index] for index in range(len(dataset))]
     for inputs, wanted in batches:
@@ -140,11 +144,11 @@ def test_batches_draw_corpora_and_classes_equally(recipe, fitted):
     assert not np.array_equal(batches[3][0], batches[4][0])
 
 
-def test_merged_and_unknown_emotions(split, cache):
-    merged = load_clips(split.test, LABELS, {"calm": "neutral"}, cache)
+def test_merged_and_unknown_emotions(recipe, split, cache):
+    merged = load_clips(split.test, LABELS, replace(recipe, merge={"calm": "neutral"}), cache)
     assert np.bincount(merged.targets).tolist() == [4, 2, 2, 2, 2, 2, 2]
-    left_out = load_clips(split.test, LABELS, {}, cache)
+    left_out = load_clips(split.test, LABELS, recipe, cache)
     assert len(left_out.utterances) == 14
     assert "calm" not in {u.emotion for u in left_out.utterances}
     with pytest.raises(SerEdgeError, match="no utterance with a label of bored, tired"):
-        load_clips(split.test, ("bored", "tired"), {}, cache)
+        load_clips(split.test, ("bored", "tired"), recipe, cache)
