@@ -7,6 +7,8 @@ SETUP := setup.cfg constraints.txt pyproject.toml
 PYTEST_ARGS ?=
 BENCH ?= features
 SEED ?= 0
+SEEDS ?= 3
+SYSTEMS ?= $(basename $(notdir $(wildcard train/recipes/*.toml)))
 RUN := runs/edge-seed$(SEED)
 DOCUMENTS := README.md docs/results.md edge_runtime/models/default.md
 
@@ -22,7 +24,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test cov lint types bench model protocols tables clean distclean test-environments debian-packages
+.PHONY: help demo test cov lint types bench model protocols systems tables clean distclean test-environments debian-packages
 
 help:  ## show this list
 	@echo "ser-edge: make TARGET [PYTHON=python3.12]"
@@ -60,6 +62,15 @@ protocols: $(VENV)/.stamp-dev  ## judge the recipe on ravdess-5fold and tess-los
 			$(call judged,$$run,$$protocol/edge-seed$(SEED)-$$(basename $$run)); \
 		done; \
 	done
+	$(MAKE) tables
+
+systems: $(VENV)/.stamp-dev  ## train and judge the published systems by every protocol; resumable; hours
+	@for protocol in tess-random tess-loso ravdess-5fold emodb-loso; do \
+		for recipe in $(SYSTEMS); do \
+			$(VENV)/bin/ser-train evaluate $$recipe --protocol $$protocol --seed $(SEED) --seeds $(SEEDS); \
+		done; \
+	done
+	$(VENV)/bin/ser-bench collect runs
 	$(MAKE) tables
 
 tables: $(VENV)/.stamp-dev  ## write the documents' tables from the stored results

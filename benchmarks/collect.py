@@ -110,7 +110,7 @@ def compact(folder: Path) -> dict[str, Any]:
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
         return _compact(run, folder.parent.parent.name)
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SerEdgeError) as error:
         raise SerEdgeError(
             f"{path}: is damaged ({_reason(error)}); delete it and run ser-train evaluate again"
         ) from error

@@ -42,8 +42,8 @@ PROTOCOL = (
     f"librosa: for every file load(duration={NOTEBOOK_SECONDS:g}, "
     f"offset={NOTEBOOK_OFFSET_SECONDS:g}), feature.mfcc(n_mfcc={NOTEBOOK_N_MFCC}), mean over time; "
     "load resamples to 22050 Hz unless told otherwise. ser-edge: the whole file, features of the "
-    f"recipe {RECIPE}, through the cache on disk. soundfile: the whole file, and no more: what no "
-    "chain can do without that has nothing kept. All go over the same utterances in every round, "
+    f"recipe {RECIPE}, through the cache on disk. soundfile: the whole file read and nothing "
+    "computed, the floor of any chain. All go over the same utterances in every round, "
     "each in turn the first; a round before them is not timed"
 )
 # Times faster, in the median of the rounds, with an empty cache.

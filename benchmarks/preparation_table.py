@@ -23,6 +23,14 @@ def preparation_table(results: Results) -> str:
     return markdown(rows)
 
 
+def targets_list(results: Results) -> str:
+    """Give each target with what was reached, as a list."""
+    lines = []
+    for result in of_kind(results, "preparation"):
+        lines += [f"- {result['corpus']}, {_verdict(target)}" for target in result["targets"]]
+    return "\n".join(lines)
+
+
 def as_text(result: dict[str, Any]) -> str:
     """The result as lines for a terminal."""
     rates = ", ".join(map(str, result["sample_rates"]))
@@ -41,17 +49,19 @@ def as_text(result: dict[str, Any]) -> str:
     for ours, peers in result["times_faster"].items():
         for peer, ratio in peers.items():
             lines.append(f"{ours}: {_ratio(ratio)} times faster than {peer}")
-    for target in result["targets"]:
-        verdict = "met" if target["met"] else "missed"
-        lines.append(
-            f"target, {target['least']:g} times faster {target['than']}: {verdict}, "
-            f"{target['reached']:.1f}"
-        )
+    lines += map(_verdict, result["targets"])
     lines.append(
         "largest difference to librosa on the same samples and frames: "
         f"{result['largest_difference']:.1e}"
     )
     return "\n".join(lines)
+
+
+def _verdict(target: dict[str, Any]) -> str:
+    return (
+        f"target, {target['least']:g} times faster {target['than']}: "
+        f"{'met' if target['met'] else 'missed'}, {target['reached']:.1f}"
+    )
 
 
 def _ratio(percentiles: dict[str, float] | None) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.markdown import markdown
-from benchmarks.preparation_table import preparation_table
+from benchmarks.preparation_table import preparation_table, targets_list
 from benchmarks.results import Results, of_kind
 from benchmarks.system_tables import classes_table, runs_table, systems_table
 from edge_runtime.errors import SerEdgeError
@@ -211,4 +211,5 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "systems-runs": runs_table,
     "systems-classes": classes_table,
     "preparation": preparation_table,
+    "preparation-targets": targets_list,
 }

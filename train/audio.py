@@ -11,7 +11,7 @@ from edge_runtime.errors import SerEdgeError
 from edge_runtime.sources import AudioFile
 
 
-def read_utterance(path: Path, sample_rate: int) -> NDArray[np.float32]:
+def read_utterance(path: Path, sample_rate: int, channel: int | None = None) -> NDArray[np.float32]:
     """Read a sound file, however quiet or clipped: a corpus is judged as it is.
 
     Parameters
@@ -20,6 +20,8 @@ def read_utterance(path: Path, sample_rate: int) -> NDArray[np.float32]:
         The sound file.
     sample_rate : int
         Samples per second of the result.
+    channel : int, optional
+        Which channel to read, counted from 0; the mean of all by default.
 
     Returns
     -------
@@ -31,7 +33,7 @@ def read_utterance(path: Path, sample_rate: int) -> NDArray[np.float32]:
     SerEdgeError
         When the file cannot be read or holds no sound.
     """
-    with AudioFile(path, sample_rate) as source:
+    with AudioFile(path, sample_rate, channel=channel) as source:
         chunks = list(source.chunks())
     if not chunks:
         raise SerEdgeError(f"{path}: is too short to hold a sample")

@@ -113,6 +113,27 @@ def augment_audio(
     return _below(change_gain(audio, augmentation.gain_db * gain), limit)
 
 
+def sources_of(augmentation: AudioAugmentation, corpora: Path | None) -> list[tuple[str, str, int]]:
+    """List the recordings that an augmentation draws from: which folder, name and bytes.
+
+    Raises
+    ------
+    SerEdgeError
+        When a folder holds none.
+    """
+    folders = {field: getattr(augmentation, field) for field in ("noise", "rir")}
+    return [
+        (field, path.name, path.stat().st_size)
+        for field, folder in folders.items()
+        if folder
+        for path in _sound_files(field, _folder(folder, corpora))
+    ]
+
+
+def _folder(folder: str, corpora: Path | None) -> Path:
+    return Path(folder) if corpora is None else corpora / folder
+
+
 def change_speed(audio: Audio, factor: float) -> Audio:
     """Play a recording faster or slower by resampling; its pitch follows.
 
@@ -281,7 +302,7 @@ def _draw(
             f"audio_augmentation: {field} is {folder!r}, a folder in the corpora's folder, "
             "which is not known; give an absolute path"
         )
-    files = _sound_files(field, Path(folder) if corpora is None else corpora / folder)
+    files = _sound_files(field, _folder(folder, corpora))
     return _read(files[int(rng.integers(len(files)))], sample_rate)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge_runtime.classifier import pad_clip
 from edge_runtime.features import FeatureConfig, FeatureExtractor
 from train.audio import read_utterance
-from train.augment_audio import AudioAugmentation, augment_audio
+from train.augment_audio import AudioAugmentation, augment_audio, sources_of
 from train.preprocess import preprocess
 
 # Raise it when what follows from the same configuration changes.
@@ -54,7 +54,10 @@ class Extraction:
     @cached_property
     def key(self) -> str:
         """A text that differs where the frames may; it names a folder of the cache."""
-        varied = [asdict(self.augmentation), self.copy, self.seed] if self.augmentation else []
+        varied: list[Any] = []
+        if self.augmentation is not None:
+            sources = sources_of(self.augmentation, self.corpora)
+            varied = [asdict(self.augmentation), sources, self.copy, self.seed]
         described = [
             EXTRACTION_VERSION,
             self.config.to_dict(),
@@ -73,13 +76,19 @@ class Extraction:
             When the file cannot be read, or a step leaves less than one frame of it.
         """
         rate = self.config.sample_rate
-        audio = read_utterance(path, rate)
+        audio = read_utterance(path, rate, _channel(self.preprocess))
         if self.augmentation is not None:
             rng = np.random.default_rng([self.seed, self.copy, zlib.crc32(audio.tobytes())])
             audio = augment_audio(audio, rate, self.augmentation, rng, self.corpora)
-        audio = preprocess(audio, rate, self.preprocess)
+        steps = [step for step in self.preprocess if step["step"] != "mono"]
+        audio = preprocess(audio, rate, steps)
         least = max(self.least_frames, 1)
         return _extractor(self.config).frames(pad_clip(audio, self.config, least))
+
+
+def _channel(steps: tuple[dict[str, Any], ...]) -> int | None:
+    """Which channel the recipe asks for; it is chosen in reading, before the rate is changed."""
+    return next((step.get("channel") for step in steps if step["step"] == "mono"), None)
 
 
 _extractor = lru_cache(maxsize=8)(FeatureExtractor)

@@ -39,11 +39,13 @@ class AudioFile:
         Samples per second of the chunks. A file at a lower rate is refused.
     realtime : bool
         Give the chunks (of 0.1 s) when a microphone would; else at once (of up to 0.5 s).
+    channel : int, optional
+        Which channel to read, counted from 0; the mean of all by default.
 
     Attributes
     ----------
     file_rate, channels : int
-        The file's own samples per second and channels; channels are averaged.
+        The file's own samples per second and channels.
     duration : float or None
         Seconds; None where only the end of the file will tell.
 
@@ -54,11 +56,16 @@ class AudioFile:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], sample_rate: int, realtime: bool = False
+        self,
+        path: str | os.PathLike[str],
+        sample_rate: int,
+        realtime: bool = False,
+        channel: int | None = None,
     ) -> None:
         self.name = printable(path)
         self.sample_rate = sample_rate
         self._realtime = realtime
+        self._channel = channel
         self._reader = _open_reader(path, self.name)
         try:
             self._require_sense()
@@ -131,10 +138,16 @@ class AudioFile:
                 f"{self.name}: its header states {self.file_rate} Hz, more than any sound file "
                 "has; copy or export it again"
             )
+        if self._channel is not None and not 0 <= self._channel < self.channels:
+            raise SerEdgeError(
+                f"{self.name}: channel {self._channel} was asked for, but it has "
+                f"{self.channels}, counted from 0; leave the channel out for their mean"
+            )
 
     def _resampled(self) -> Iterator[NDArray[np.float32]]:
         for block in self._blocks():
-            chunk = self._resampler.push(_mono(block))
+            mono = _mono(block) if self._channel is None else block[:, self._channel]
+            chunk = self._resampler.push(mono)
             if len(chunk):
                 yield chunk
         chunk = self._resampler.finish()

@@ -42,9 +42,7 @@ def place(tone_corpora: Path, cache: FeatureCache) -> Place:
 
 
 @pytest.fixture(scope="session")
-def tiny_run(
-    tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Recipe, place: Place
-) -> Path:
+def tiny_run(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Recipe, place: Place) -> Path:
     """The folder of one finished run of the tiny recipe."""
     folder = tmp_path_factory.mktemp("runs") / "tiny-seed0"
     fit_recipe(tiny_recipe, place, 0, folder)
