@@ -27,7 +27,7 @@ def targets_list(results: Results) -> str:
     """Give each target with what was reached, as a list."""
     lines = []
     for result in of_kind(results, "preparation"):
-        lines += [f"- {result['corpus']}, {_verdict(target)}" for target in result["targets"]]
+        lines += [f"- {result['corpus']}: {_verdict(target)}" for target in result["targets"]]
     return "\n".join(lines)
 
 
@@ -49,7 +49,7 @@ def as_text(result: dict[str, Any]) -> str:
     for ours, peers in result["times_faster"].items():
         for peer, ratio in peers.items():
             lines.append(f"{ours}: {_ratio(ratio)} times faster than {peer}")
-    lines += map(_verdict, result["targets"])
+    lines += [f"target: {_verdict(target)}" for target in result["targets"]]
     lines.append(
         "largest difference to librosa on the same samples and frames: "
         f"{result['largest_difference']:.1e}"
@@ -59,7 +59,7 @@ def as_text(result: dict[str, Any]) -> str:
 
 def _verdict(target: dict[str, Any]) -> str:
     return (
-        f"target, {target['least']:g} times faster {target['than']}: "
+        f"at least {target['least']:g} times faster {target['than']}: "
         f"{'met' if target['met'] else 'missed'}, {target['reached']:.1f}"
     )
 

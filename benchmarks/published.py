@@ -29,7 +29,7 @@ PUBLISHED = {
         "accuracy 98 % on TESS", "published without the network's size and the number of epochs"
     ),
     "tess-lstm256-dropout": Published(
-        "accuracy 92.59 % on a random fifth of TESS (96.73 % on the rest)",
+        "accuracy 92.59 % on a random fifth of TESS (96.73 % on the training part)",
         "published with the layers and 50 epochs",
     ),
     "tess-lstm256": Published('"high" on TESS, no figure', "notebooks on TESS"),
@@ -37,7 +37,7 @@ PUBLISHED = {
         "a report by class on a random split of TESS", "published without one figure over all"
     ),
     "reslstm-sa": Published(
-        "UAR 0.623 on ravdess-5fold, the mean of ten runs; best run 0.652",
+        "UAR 0.623 on ravdess-5fold, the mean of ten runs, the best of which has 0.652",
         "Krasnoproshin and Vashkevich, DSPA 2026",
     ),
     "light-sernet": Published(
@@ -61,4 +61,4 @@ def recipes() -> list[str]:
 def published_text(recipe: str) -> str:
     """Say what was published, and how, of a recipe's system or the one it varies; "-": nothing."""
     known = PUBLISHED.get(VARIANTS.get(recipe, recipe))
-    return f"{known.figure} ({known.source})" if known else "-"
+    return f"{known.figure}; {known.source}" if known else "-"

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.sources import AudioFile
 
+# Longer than nearly every utterance, which is so read at once.
+CHUNK_SECONDS = 10.0
+
 
 def read_utterance(path: Path, sample_rate: int, channel: int | None = None) -> NDArray[np.float32]:
     """Read a sound file, however quiet or clipped: a corpus is judged as it is.
@@ -33,7 +36,7 @@ def read_utterance(path: Path, sample_rate: int, channel: int | None = None) -> 
     SerEdgeError
         When the file cannot be read or holds no sound.
     """
-    with AudioFile(path, sample_rate, channel=channel) as source:
+    with AudioFile(path, sample_rate, False, channel, CHUNK_SECONDS) as source:
         chunks = list(source.chunks())
     if not chunks:
         raise SerEdgeError(f"{path}: is too short to hold a sample")

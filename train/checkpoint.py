@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
+
+from train.progress import say
 
 Weights = list[NDArray[Any]]
 # What numpy raises for an archive that is cut short, damaged or none.
@@ -57,10 +58,9 @@ class Checkpoint:
             temporary.replace(self.path)
         except OSError as error:
             self._can_write = False
-            print(
+            say(
                 f"{self.path}: cannot be written ({error.strerror}); training goes on, but "
-                "could not be resumed from here",
-                file=sys.stderr,
+                "could not be resumed from here"
             )
         finally:
             temporary.unlink(missing_ok=True)
@@ -76,10 +76,7 @@ class Checkpoint:
         except FileNotFoundError:
             return None
         except DAMAGED as error:
-            print(
-                f"{self.path}: is damaged ({error}); training begins anew",
-                file=sys.stderr,
-            )
+            say(f"{self.path}: is damaged ({error}); training begins anew")
             return None
         if state.pop("fingerprint", None) != self._fingerprint:
             return None

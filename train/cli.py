@@ -84,6 +84,7 @@ def _add_fit(commands: Any) -> None:
         help="with --start: what stays as it is, 'body' is all but the last, classifying layers "
         "(default: nothing)",
     )
+    _add_format(fit)
     fit.set_defaults(work=_fit)
 
 
@@ -113,6 +114,7 @@ def _add_evaluate(commands: Any) -> None:
         metavar="K",
         help="how many seeds, counted from --seed (default: 1)",
     )
+    _add_format(evaluate)
     evaluate.set_defaults(work=_evaluate)
 
 
@@ -259,6 +261,9 @@ def _fit(arguments: argparse.Namespace) -> int:
 
     folder = arguments.out / f"{recipe.name}-seed{arguments.seed}"
     figures = fit_recipe(recipe, place, arguments.seed, folder)
+    if arguments.format == "jsonl":
+        print(json.dumps({"run": str(folder), "figures": figures}))
+        return 0
     print(f"{folder}: {_summary(figures)}; see {folder / 'report.html'}")
     for corpus, by_corpus in figures.get("by_corpus", {}).items():
         print(f"  {corpus}: {_summary(by_corpus)}")
@@ -285,35 +290,42 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     name = arguments.protocol
     folder = arguments.out / name_of(name, arguments.data, arguments.test_on)
-    all_figures = []
+    means = []
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
         run = folder / f"{recipe.name}-seed{seed}"
         figures = evaluate_recipe(recipe, name, protocol, place, seed, run)
-        write_protocol_report(run, f"{recipe.name}, {name}, seed {seed}")
+        report = write_protocol_report(run, f"{recipe.name}, {name}, seed {seed}")
         mean = over_seeds(list(figures.values()))
-        all_figures.append({key: value["mean"] for key, value in mean.items()})
+        means.append({key: value["mean"] for key, value in mean.items()})
+        if arguments.format == "jsonl":
+            result = {"protocol": name, "seed": seed, "mean": means[-1], "splits": figures}
+            print(json.dumps({"run": str(run), **result}), flush=True)
+            continue
         print(
-            f"{name}, seed {seed}: mean UAR {mean['uar']['mean']:.3f} over "
-            f"{len(figures)} splits ({protocol.description}); see {run / 'report.html'}"
+            f"{name}, seed {seed}: mean UAR {means[-1]['uar']:.3f} over "
+            f"{len(figures)} splits ({protocol.description}); see {report}",
+            flush=True,
         )
-    if len(all_figures) > 1:
-        overall = over_seeds(all_figures)
-        print(
-            f"{name}, {len(all_figures)} seeds: UAR {_spread(overall['uar'])}, "
-            f"WA {_spread(overall['wa'])}, macro F1 {_spread(overall['macro_f1'])}, "
-            f"ECE {_spread(overall['ece'])}"
-        )
+    if len(means) > 1:
+        _print_over_seeds(name, over_seeds(means), len(means), arguments.format)
     return 0
+
+
+def _print_over_seeds(name: str, figures: dict[str, Any], seeds: int, form: str) -> None:
+    if form == "jsonl":
+        print(json.dumps({"protocol": name, "seeds": seeds, "over_seeds": figures}))
+        return
+    spreads = ", ".join(
+        f"{title} {figures[key]['mean']:.3f} ± {figures[key]['std']:.3f}"
+        for key, title in (("uar", "UAR"), ("wa", "WA"), ("macro_f1", "macro F1"), ("ece", "ECE"))
+    )
+    print(f"{name}, {seeds} seeds: {spreads}")
 
 
 def name_of(protocol: str, data: list[str] | None, test_on: list[str] | None) -> str:
     """Name of a folder for a protocol on some data."""
     parts = [protocol, *(data or ()), *(["on", *test_on] if test_on else ())]
     return "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-") for part in parts)
-
-
-def _spread(figure: dict[str, Any]) -> str:
-    return f"{figure['mean']:.3f} ± {figure['std']:.3f}"
 
 
 def _search(arguments: argparse.Namespace) -> int:

@@ -160,7 +160,7 @@ def evaluate_recipe(
             validation_speakers=(),
             test_speakers=(),
         )
-        print(f"{name} {split.name}, seed {seed}", flush=True)
+        say(f"{name} {split.name}, seed {seed}")
         figures[split.name] = run_split(
             fold_recipe,
             split,
@@ -169,9 +169,8 @@ def evaluate_recipe(
             seed,
             folder / split.name,
         )
-        print(
+        say(
             f"{name} {split.name}: UAR {figures[split.name]['uar']:.3f}, "
             f"WA {figures[split.name]['wa']:.3f}",
-            flush=True,
         )
     return figures

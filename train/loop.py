@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from edge_runtime.errors import SerEdgeError
 from train.checkpoint import Checkpoint, Weights
+from train.progress import say
 
 # Less than that is not worth the time that writing takes.
 SECONDS_BETWEEN_CHECKPOINTS = 5.0
@@ -101,7 +102,7 @@ def run_rounds(
     stored = checkpoint.load(model)
     if stored is not None:
         best, progress = stored[0], Progress(**stored[1])
-        print(f"resumed after round {progress.done}", flush=True)
+        say(f"resumed after round {progress.done}")
     bar = tqdm(
         total=plan.rounds, initial=progress.done, desc="training", unit="round", disable=None
     )
@@ -115,7 +116,7 @@ def run_rounds(
         bar.set_postfix_str(_line(looked))
         bar.update()
         if bar.disable:
-            print(f"round {progress.done} of {plan.rounds}: {_line(looked)}", flush=True)
+            say(f"round {progress.done} of {plan.rounds}: {_line(looked)}")
     bar.close()
     if plan.restore_best:
         model.set_weights(best)

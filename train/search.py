@@ -31,7 +31,7 @@ import optuna
 import tomli_w
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
@@ -337,6 +337,9 @@ def _uar(recipe: Recipe, split: Split, place: Place, seed: int, folder: Path) ->
     """Train, and give the best validation UAR; an interrupted training goes on where it was."""
     try:
         fitted = fit(recipe, split, place.cache, seed, folder, place.corpora)
+    except ValueError as error:
+        # Keras and scikit-learn have no other for values that do not go together.
+        raise SerEdgeError(str(error).strip().partition("\n")[0]) from error
     finally:
         # Or the networks of all trials would add up in memory.
         keras.utils.clear_session()
@@ -388,8 +391,8 @@ def _write(folder: Path, recipe: Recipe, seed: int, space: Space, done: list[Tri
     best = _best(done)
     try:
         _write_table(folder / "trials.csv", space, done)
-        (folder / "search.png").write_bytes(_picture(space, done))
         if best is not None:
+            (folder / "search.png").write_bytes(_picture(space, done))
             text = _recipe_text(_with_values(recipe, best.values))
             comment = (
                 f"# Best of {len(done)} trials with seed {seed}: UAR {best.uar:.4f} on the "
@@ -443,7 +446,7 @@ def _draw_progress(axes: Axes, judged: list[Trial]) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title("trial")
     axes.grid(True)
-    axes.legend(loc="lower right")
+    axes.legend(loc="best")
 
 
 def _draw_value(axes: Axes, key: str, distribution: Distribution, judged: list[Trial]) -> None:
@@ -454,9 +457,16 @@ def _draw_value(axes: Axes, key: str, distribution: Distribution, judged: list[T
         axes.set_xticks(range(len(choices)), [short(_text(json.loads(c))) for c in choices])
         axes.set_xlim(-0.5, len(choices) - 0.5)
         values = [choices.index(json.dumps(value)) for value in values]
-    elif distribution.log:
-        axes.set_xscale("log")
-    axes.plot(values, uars, "o", color=BLUE, markersize=4)
+    else:
+        if distribution.log:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            # The default writes formulas, which the house style does not.
+            axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+            axes.tick_params(axis="x", labelrotation=40)
+        axes.set_xlim(distribution.low, distribution.high)
+    axes.plot(values, uars, "o", color=BLUE, markersize=4, clip_on=False)
     best = _best(judged)
     if best is not None:
         axes.axvline(values[judged.index(best)], color=GREY, linestyle="--", zorder=0)

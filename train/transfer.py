@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import keras
 
@@ -47,13 +48,15 @@ def _metadata(transfer: Transfer) -> ModelMetadata:
         raise SerEdgeError(
             f"{transfer.start}: is no run that can be started from: its {ENTRY} cannot be read"
         ) from error
+    except SerEdgeError as error:
+        raise SerEdgeError(f"{path}: {error}; start from another run") from error
 
 
 def start_from(model: keras.Model, labels: tuple[str, ...], transfer: Transfer) -> None:
     """Take over the weights of another run's model, but those of the head if the labels differ.
 
-    The head are the dense layers as wide as the model's output. With ``freeze = "body"`` all other
-    layers stay as they are; batch normalisation then keeps its averages too.
+    The head are the last layers with weights on the way to the output. With ``freeze = "body"``
+    all others stay as they are; batch normalisation then keeps its averages too.
 
     Parameters
     ----------
@@ -67,13 +70,10 @@ def start_from(model: keras.Model, labels: tuple[str, ...], transfer: Transfer) 
     Raises
     ------
     SerEdgeError
-        When the other model is missing or of another shape.
+        When the other model is missing, damaged or of another shape.
     """
     path = Path(transfer.start) / "model.keras"
-    if not path.is_file():
-        raise SerEdgeError(f"{transfer.start}: holds no model.keras to start from")
-    with quiet_libraries():
-        other = keras.models.load_model(path, compile=False, safe_mode=True)
+    other = _loaded(path)
     ours, theirs = ([layer for layer in m.layers if layer.weights] for m in (model, other))
     if [type(layer) for layer in ours] != [type(layer) for layer in theirs]:
         raise SerEdgeError(f"{path}: is of another architecture than the recipe's")
@@ -90,7 +90,27 @@ def start_from(model: keras.Model, labels: tuple[str, ...], transfer: Transfer) 
         layer.trainable = transfer.freeze == "nothing" or layer.name in heads
 
 
+def _loaded(path: Path) -> keras.Model:
+    if not path.is_file():
+        raise SerEdgeError(f"{path.parent}: holds no {path.name} to start from")
+    try:
+        with quiet_libraries():
+            return keras.models.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError, BadZipFile) as error:
+        raise SerEdgeError(f"{path}: is damaged; start from another run, or train it anew") from (
+            error
+        )
+
+
 def _heads(model: keras.Model) -> set[str]:
-    width = model.output_shape[-1]
-    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
-    return {layer.name for layer in dense if layer.units == width}
+    """Names of the layers with weights after which there are no others."""
+    makers = {id(layer.output): layer for layer in model.layers}
+    heads: set[str] = set()
+    waiting = list(model.outputs)
+    while waiting:
+        layer = makers[id(waiting.pop())]
+        if layer.weights:
+            heads.add(layer.name)
+        else:
+            waiting += keras.tree.flatten(layer.input)
+    return heads

@@ -38,9 +38,11 @@ class AudioFile:
     sample_rate : int
         Samples per second of the chunks. A file at a lower rate is refused.
     realtime : bool
-        Give the chunks (of 0.1 s) when a microphone would; else at once (of up to 0.5 s).
+        Give the chunks (of 0.1 s) when a microphone would; else at once.
     channel : int, optional
         Which channel to read, counted from 0; the mean of all by default.
+    chunk_seconds : float
+        Longest chunk, when it is not given at the pace of a microphone.
 
     Attributes
     ----------
@@ -61,11 +63,13 @@ class AudioFile:
         sample_rate: int,
         realtime: bool = False,
         channel: int | None = None,
+        chunk_seconds: float = CHUNK_SECONDS,
     ) -> None:
         self.name = printable(path)
         self.sample_rate = sample_rate
         self._realtime = realtime
         self._channel = channel
+        self._chunk_seconds = REALTIME_CHUNK_SECONDS if realtime else chunk_seconds
         self._reader = _open_reader(path, self.name)
         try:
             self._require_sense()
@@ -156,8 +160,7 @@ class AudioFile:
 
     def _blocks(self) -> Iterator[NDArray[np.float32]]:
         """Give checked samples of all channels, (n, channels) each."""
-        seconds = REALTIME_CHUNK_SECONDS if self._realtime else CHUNK_SECONDS
-        n_frames = min(int(seconds * self.file_rate), VALUES_PER_BLOCK // self.channels)
+        n_frames = min(int(self._chunk_seconds * self.file_rate), VALUES_PER_BLOCK // self.channels)
         while True:
             block = self._read(max(1, n_frames))
             if not len(block):

@@ -53,7 +53,9 @@ def test_fit(tmp_path, recipe_file, tone_corpora):
         "fit", recipe_file, "--seed", 3, cwd=tmp_path, SER_EDGE_CORPORA=str(tone_corpora)
     )
     assert result.returncode == 0, result.stderr
-    assert result.stderr == ""
+    assert result.stderr.splitlines() == [
+        line for line in result.stderr.splitlines() if line.startswith("round 1 of 1: loss ")
+    ]
     folder = tmp_path / "runs" / "tiny-seed3"
     assert {p.name for p in folder.iterdir()} >= {"model.keras", "run.json", "ser_edge.json"}
     figures = json.loads((folder / "run.json").read_text())["figures"]
@@ -80,6 +82,23 @@ def test_evaluate(tmp_path, recipe_file):
     ]
     last = result.stdout.splitlines()[-1]
     assert last.startswith(f"tess-loso, seed 0: mean UAR {sum(uars) / 2:.3f} over 2 splits (TESS, ")
+
+
+def test_figures_for_machines(tmp_path, recipe_file):
+    write_tess(tmp_path / "TESS")
+    words = ("evaluate", recipe_file, "--protocol", "tess-loso", "--seeds", 2, "--corpora", ".")
+    result = ser_train(*words, "--format", "jsonl", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    *seeds, last = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["seed"] for line in seeds] == [0, 1]
+    for line in seeds:
+        uars = [figures["uar"] for figures in line["splits"].values()]
+        assert line["mean"]["uar"] == pytest.approx(sum(uars) / 2, abs=1e-4)
+    means = [line["mean"]["uar"] for line in seeds]
+    assert last["over_seeds"]["uar"]["mean"] == pytest.approx(sum(means) / 2, abs=1e-4)
+    arguments = ("fit", recipe_file, "--corpora", tmp_path, "--data", "TESS", "--format", "jsonl")
+    (line,) = ser_train(*arguments, cwd=tmp_path).stdout.splitlines()
+    assert json.loads(line)["figures"]["utterances"] == 14
 
 
 def test_unknown_recipe(capsys, tmp_path):

@@ -83,7 +83,7 @@ def test_killed_training_ends_with_the_same_figure(tmp_path, text):
     resumed = subprocess.run(
         killed, cwd=tmp_path, env=environment(), check=True, capture_output=True, text=True
     )
-    assert "resumed after round" in resumed.stdout
+    assert "resumed after round" in resumed.stderr
     assert not (folder / "checkpoint.npz").exists()
 
     one, other = (
@@ -105,15 +105,15 @@ def name_of(text: str) -> str:
 def kill_in_mid_training(arguments: list[str], folder: Path) -> None:
     """SIGKILL when some rounds are done and many are not."""
     process = subprocess.Popen(
-        arguments, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True
+        arguments, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True
     )
-    assert process.stdout is not None
-    for line in process.stdout:
+    assert process.stderr is not None
+    for line in process.stderr:
         if line.startswith("round 12 of "):
             process.send_signal(signal.SIGKILL)
             break
     assert process.wait() == -signal.SIGKILL
-    process.stdout.close()
+    process.stderr.close()
 
 
 def test_damaged_checkpoint_is_said_and_training_begins_anew(tmp_path):
@@ -155,4 +155,4 @@ def test_checkpoint_of_another_seed_is_left_alone(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert "resumed" not in result.stdout
+    assert "resumed" not in result.stderr

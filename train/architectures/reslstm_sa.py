@@ -18,7 +18,6 @@ def reslstm_sa(
     n_labels: int,
     hidden: int = 64,
     dropout: float = 0.3,
-    l2: float = 0.0,
 ) -> keras.Model:
     """ResLSTM-SA; with 64 hidden units the variant h64 of the paper.
 
@@ -41,8 +40,6 @@ def reslstm_sa(
         Width of the second LSTM; 32, 64 and 128 in the paper.
     dropout : float
         Share of the attended values dropped while training.
-    l2 : float
-        Weight of the squared weights in the loss; half of what adds them to the gradient.
 
     Returns
     -------
@@ -57,28 +54,19 @@ def reslstm_sa(
        Recurrent Neural Networks with Local Attention", ICASSP 2017 (the attention).
     """
     inputs, sequence = sequence_input(input_shape)
-    x = _lstm(sequence.shape[-1], "lstm_1", l2)(sequence)
+    x = _lstm(sequence.shape[-1], "lstm_1")(sequence)
     x = layers.Add(name="residual")([x, sequence])
     x = _batch_normalisation("residual_normalised")(x)
-    x = _lstm(hidden, "lstm_2", l2)(x)
+    x = _lstm(hidden, "lstm_2")(x)
     x = _attended(x, hidden)
     x = _batch_normalisation("attended_normalised")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
-    scores = layers.Dense(
-        n_labels, activation="softmax", kernel_regularizer=keras.regularizers.L2(l2), name="scores"
-    )(x)
+    scores = layers.Dense(n_labels, activation="softmax", name="scores")(x)
     return keras.Model(inputs, scores, name="reslstm_sa")
 
 
-def _lstm(units: int, name: str, l2: float) -> Any:
-    return layers.LSTM(
-        units,
-        return_sequences=True,
-        kernel_initializer="glorot_normal",
-        kernel_regularizer=keras.regularizers.L2(l2),
-        recurrent_regularizer=keras.regularizers.L2(l2),
-        name=name,
-    )
+def _lstm(units: int, name: str) -> Any:
+    return layers.LSTM(units, return_sequences=True, kernel_initializer="glorot_normal", name=name)
 
 
 def _batch_normalisation(name: str) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.sources.audio_file import printable
+from train.atomic import replacing
 from train.progress import say
 
 LEFTOVER_SECONDS = 3600.0  # longer than any file takes to be written
@@ -52,16 +53,9 @@ class Writer:
 
 
 def _write_whole(path: Path, parts: list[Any]) -> None:
-    temporary = _temporary(path)
-    try:
-        with temporary.open("xb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path, _temporary(path)) as temporary, temporary.open("xb") as file:
+        for part in parts:
+            file.write(part)
 
 
 def _temporary(path: Path) -> Path:
