@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import zipfile
-import zlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +11,14 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from train.atomic import replacing, temporary_of
 from train.progress import say
 
+CHECKPOINT = "checkpoint.npz"
+CHECKPOINT_VERSION = 1  # raise it when the file changes its form or the loop its state
+
 Weights = list[NDArray[Any]]
-# What numpy raises for an archive that is cut short, damaged or none.
-DAMAGED = (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
+Arrays = dict[str, NDArray[Any]]
 
 
 class Checkpoint:
@@ -25,83 +26,128 @@ class Checkpoint:
 
     Parameters
     ----------
-    path : Path or None
-        Where it is kept; None keeps nothing.
+    folder : Path or None
+        Where it is kept, by one process at a time; None keeps nothing.
     fingerprint : str
         Names recipe, split and seed; a file of another training is not used.
     """
 
-    def __init__(self, path: Path | None, fingerprint: str) -> None:
-        self.path = path
+    def __init__(self, folder: Path | None, fingerprint: str) -> None:
+        self._path = None if folder is None else folder / CHECKPOINT
         self._fingerprint = fingerprint
-        self._can_write = path is not None
+        self._can_write = folder is not None
 
     def save(self, model: keras.Model, best: Weights, state: dict[str, Any]) -> None:
         """Write the model, its optimizer, the best weights and the loop's state, whole or not.
 
         A disk that takes no more is said once; training goes on without.
         """
-        if self.path is None or not self._can_write:
+        if self._path is None or not self._can_write:
             return
-        described = json.dumps({"fingerprint": self._fingerprint, **state})
-        arrays: dict[str, Any] = {
-            "state": np.array(described),
-            **_numbered("model", _values(model.variables)),
-            **_numbered("optimizer", _values(model.optimizer.variables)),
-            **_numbered("best", best),
+        described = {
+            "version": CHECKPOINT_VERSION,
+            "fingerprint": self._fingerprint,
+            "state": state,
         }
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        arrays: Arrays = {
+            "described": np.array(json.dumps(described)),
+            **_arrays(model, best),
+        }
         try:
-            with temporary.open("wb") as file:
-                np.savez(file, **arrays)
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
+            with replacing(self._path) as temporary:
+                np.savez(temporary, **arrays)  # type: ignore[arg-type]
         except OSError as error:
             self._can_write = False
             say(
-                f"{self.path}: cannot be written ({error.strerror}); training goes on, but "
-                "could not be resumed from here"
+                f"{self._path}: cannot be written ({error.strerror or error}); training goes on, "
+                "but could not be resumed from here"
             )
-        finally:
-            temporary.unlink(missing_ok=True)
 
-    def load(self, model: keras.Model) -> tuple[Weights, dict[str, Any]] | None:
-        """Bring a compiled model to where the file left it; None when there is no such file."""
-        if self.path is None:
+    def load(
+        self, model: keras.Model, keys: Collection[str]
+    ) -> tuple[Weights, dict[str, Any]] | None:
+        """Bring a compiled model to where the file left it.
+
+        Parameters
+        ----------
+        model : keras.Model
+            Left as it is where there is nothing to go on with.
+        keys : collection of str
+            What the loop's state must have, and nothing else.
+
+        Returns
+        -------
+        best : list of ndarray
+            The best weights so far.
+        state : dict
+            The loop's state.
+
+        None where there is no file of this training; a damaged one is said, and one of another
+        version.
+        """
+        if self._path is None or not self._path.exists():
             return None
         try:
-            with np.load(self.path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-            state = json.loads(str(arrays["state"]))
-        except FileNotFoundError:
+            arrays = _read(self._path)
+            described = json.loads(str(arrays.pop("described", "{}")))
+            version, of = described.get("version"), described.get("fingerprint")
+            state = dict(described.get("state", {}))
+        except Exception as error:  # a damaged archive fails in any way
+            reason = str(error).partition("\n")[0]
+            say(f"{self._path}: is damaged ({reason}); training begins anew")
             return None
-        except DAMAGED as error:
-            say(f"{self.path}: is damaged ({error}); training begins anew")
+        if version == CHECKPOINT_VERSION and of != self._fingerprint:
             return None
-        if state.pop("fingerprint", None) != self._fingerprint:
+        if version != CHECKPOINT_VERSION or set(state) != set(keys) or not _fit(arrays, model):
+            say(f"{self._path}: is of another version; training begins anew")
             return None
-        model.optimizer.build(model.trainable_variables)
         _assign(model.variables, _listed("model", arrays))
         _assign(model.optimizer.variables, _listed("optimizer", arrays))
         return _listed("best", arrays), state
 
-    def remove(self) -> None:
-        """Delete the file: the training is done."""
-        if self.path is not None:
-            self.path.unlink(missing_ok=True)
+
+def remove_checkpoint(folder: Path) -> None:
+    """Delete what a training that is done has kept in a folder; it is of no use any more."""
+    for path in (folder / CHECKPOINT, temporary_of(folder / CHECKPOINT)):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            say(f"{path}: cannot be deleted ({error.strerror or error})")
+
+
+def _read(path: Path) -> Arrays:
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _arrays(model: keras.Model, best: Weights) -> Arrays:
+    return {
+        **_numbered("model", _values(model.variables)),
+        **_numbered("optimizer", _values(model.optimizer.variables)),
+        **_numbered("best", best),
+    }
 
 
 def _values(variables: list[Any]) -> Weights:
     return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
 
-def _numbered(name: str, arrays: Weights) -> dict[str, NDArray[Any]]:
+def _numbered(name: str, arrays: Weights) -> Arrays:
     return {f"{name}.{number}": array for number, array in enumerate(arrays)}
 
 
-def _listed(name: str, arrays: dict[str, NDArray[Any]]) -> Weights:
+def _listed(name: str, arrays: Arrays) -> Weights:
     count = sum(key.startswith(f"{name}.") for key in arrays)
     return [arrays[f"{name}.{number}"] for number in range(count)]
+
+
+def _fit(arrays: Arrays, model: keras.Model) -> bool:
+    """Whether arrays can take the place of those of a compiled model."""
+    model.optimizer.build(model.trainable_variables)
+    known = _arrays(model, model.get_weights())
+    return {name: (array.shape, array.dtype) for name, array in arrays.items()} == {
+        name: (array.shape, array.dtype) for name, array in known.items()
+    }
 
 
 def _assign(variables: list[Any], values: Weights) -> None:

@@ -111,23 +111,29 @@ def _load(
     cache: FeatureCache,
     extractions: list[Extraction],
 ) -> Clips:
-    kept = [u for u in utterances if recipe.merge.get(u.emotion, u.emotion) in labels]
+    kept, targets = labelled(utterances, labels, recipe)
     if not kept:
         raise SerEdgeError(f"no utterance with a label of {', '.join(labels)}")
-    targets = [labels.index(recipe.merge.get(u.emotion, u.emotion)) for u in kept]
     frames: list[Array] = []
     for extraction in extractions:
         loaded = cache.load([u.path for u in kept], extraction)
-        windows = recipe.examples == "windows"
-        frames += [clip[:, :-1] for clip in loaded] if windows else loaded
-    for utterance, clip in zip(kept, frames):
-        if len(clip) == 0:
-            raise SerEdgeError(
-                f"{utterance.path}: the recipe's steps leave less than a frame of it; leave the "
-                "recording out or change the steps"
-            )
+        frames += [example_frames(clip, recipe) for clip in loaded]
     times = len(extractions)
     return Clips(kept * times, frames, np.array(targets * times))
+
+
+def labelled(
+    utterances: list[Utterance], labels: tuple[str, ...], recipe: Recipe
+) -> tuple[list[Utterance], list[int]]:
+    """Utterances whose emotion, after merging, is one of the labels, and its index for each."""
+    emotions = [recipe.merge.get(u.emotion, u.emotion) for u in utterances]
+    kept = [(u, labels.index(e)) for u, e in zip(utterances, emotions) if e in labels]
+    return [u for u, _ in kept], [target for _, target in kept]
+
+
+def example_frames(frames: Array, recipe: Recipe) -> Array:
+    """Frames as `Clips` holds them; a window is given the level of its own later."""
+    return frames[:, :-1] if recipe.examples == "windows" else frames
 
 
 def inputs_of(frames: Array, recipe: Recipe, metadata: ModelMetadata) -> tuple[Array, Array]:
@@ -176,11 +182,21 @@ class ClipInputs:
         """Score of each recording, the weighted mean over its inputs, (n_clips, n_labels)."""
         scores = model.predict(self.inputs, batch_size=256, verbose=0)
         parts = np.split(scores, self._borders)
-        return np.stack([weights @ part for weights, part in zip(self._weights, parts)])
+        return np.stack(
+            [score_of(part, weights) for part, weights in zip(parts, self._weights)]
+        )
+
+
+def score_of(scores: Array, weights: Array) -> Array:
+    """Score of a recording, (n_labels,): the weighted mean of its inputs' scores."""
+    return np.asarray(weights @ scores)
 
 
 class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """Random, varied windows in batches that draw every corpus and class equally often.
+
+    A batch goes round the corpora in the order of their names; where its size is no multiple of
+    their number, the first ones have a window more than the others in every batch.
 
     Parameters
     ----------

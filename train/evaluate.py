@@ -10,15 +10,19 @@ import numpy as np
 
 from edge_runtime.errors import SerEdgeError
 from train.cache import FeatureCache
+from train.checkpoint import remove_checkpoint
 from train.corpora import Utterance, read_corpora
 from train.dataset import ClipInputs, load_clips
 from train.figures import figures_by_corpus
 from train.fit import fit
+from train.lineage import start_of
 from train.progress import say
 from train.recipe import Recipe
-from train.report import write_report
+from train.report import REPORT_FILE, write_report
 from train.runs import SCORE_DECIMALS, Run, save_run, stored_figures
-from train.splits import Protocol, Split, automatic, by_speakers, random_protocol, warnings_of
+from train.splits import Protocol, Split, automatic, random_protocol, warnings_of
+from train.splits.names import ASED_NOTE
+from train.splits.split import by_named_speakers
 
 
 @dataclass(frozen=True)
@@ -53,20 +57,32 @@ def run_split(
     ------
     SerEdgeError
         When a part of the split is empty, the folder cannot be written, or it holds a run of
-        another recipe.
+        another recipe, split or seed, or one of other recordings.
     """
-    stored = stored_figures(folder, recipe)
-    if stored is not None:
-        return stored
+    figures = stored_figures(folder, recipe, split, seed)
+    if figures is None:
+        figures = _train_and_judge(recipe, split, protocol, place, seed, folder)
+        write_report(folder)
+    elif not (folder / REPORT_FILE).is_file():
+        write_report(folder)
+    remove_checkpoint(folder)
+    return figures
+
+
+def _train_and_judge(
+    recipe: Recipe, split: Split, protocol: str, place: Place, seed: int, folder: Path
+) -> dict[str, Any]:
     for part in ("train", "validation", "test"):
         if not getattr(split, part):
             raise SerEdgeError(f"split {split.name}: its {part} part holds no utterance")
-    for warning in warnings_of(split, recipe.merge):
+    start = start_of(recipe.transfer)
+    warnings = [*warnings_of(split, recipe.merge), *start.warnings(split.test)]
+    for warning in warnings:
         say(f"warning: {warning}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SerEdgeError(f"{folder}: cannot be made ({error.strerror})") from error
+        raise SerEdgeError(f"{folder}: cannot be made ({error.strerror or error})") from error
     fitted = fit(recipe, split, place.cache, seed, folder, place.corpora)
     test = load_clips(split.test, split.labels, recipe, place.cache)
     judged_on = ClipInputs(test, recipe, fitted.metadata)
@@ -74,10 +90,20 @@ def run_split(
     scores = np.round(judged_on.scores(fitted.model), SCORE_DECIMALS)
     corpora = [utterance.corpus for utterance in test.utterances]
     figures = figures_by_corpus(corpora, test.targets, scores, split.labels)
-    run = Run(recipe, split, protocol, seed, fitted, judged_on, test.utterances, scores, figures)
+    run = Run(
+        recipe=recipe,
+        split=split,
+        protocol=protocol,
+        seed=seed,
+        start=start,
+        warnings=warnings,
+        fitted=fitted,
+        test=judged_on,
+        utterances=test.utterances,
+        scores=scores,
+        figures=figures,
+    )
     save_run(folder, run)
-    write_report(folder)
-    (folder / "checkpoint.npz").unlink(missing_ok=True)
     return figures
 
 
@@ -119,15 +145,15 @@ def _described_split(recipe: Recipe, utterances: list[Utterance], seed: int) -> 
         )
         splits = protocol.split(utterances, seed)
         return splits[0], protocol.described(splits)
-    names = " + ".join(recipe.corpora)
+    names = " + ".join(recipe.corpora) + (f" ({ASED_NOTE})" if "ASED" in recipe.corpora else "")
     if recipe.split == "automatic":
         split = automatic(utterances, seed, labels, recipe.merge)
         return split, f"{names}, {len(split.labels)} classes, one split: {split.name}"
-    split = by_speakers(
-        utterances, list(recipe.validation_speakers), list(recipe.test_speakers), recipe.labels
+    split = by_named_speakers(
+        utterances, recipe.validation_speakers, recipe.test_speakers, labels, recipe.merge
     )
     return split, (
-        f"{names}, {len(recipe.labels)} classes, one split by speakers; "
+        f"{names}, {len(split.labels)} classes, one split by speakers; "
         f"validation on {', '.join(recipe.validation_speakers)}; "
         f"tested on {', '.join(recipe.test_speakers)}"
     )

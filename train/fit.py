@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +26,8 @@ from train.dataset import (
     one_hot,
     representative_inputs,
 )
+from train.fingerprint import fingerprint
+from train.lineage import start_of
 from train.loop import Plan, rounds_of, run_rounds
 from train.recipe import ClipTraining, Recipe, Training
 from train.splits import Split
@@ -41,7 +41,8 @@ class FittedModel:
     Attributes
     ----------
     model : keras.Model
-        With the weights that did best on the validation part.
+        With the weights that did best on the validation part, or with the last ones where the
+        recipe has ``restore_best = false``.
     metadata : ModelMetadata
         Features, normaliser and labels; provenance is left to the caller.
     representative : ndarray of float32, shape (n, T, D) or (n, D)
@@ -78,7 +79,7 @@ def fit(
     cache : FeatureCache
         Where the features come from.
     seed : int
-        Fixes initial weights, batches and what is dropped.
+        Fixes initial weights, varied copies, batches and what is dropped.
     folder : Path, optional
         Where the training under way is kept, to go on after an interruption.
     corpora : Path, optional
@@ -87,7 +88,7 @@ def fit(
     Returns
     -------
     FittedModel
-        The weights that did best on the validation part.
+        The trained network, with what goes with it.
 
     Raises
     ------
@@ -111,9 +112,9 @@ def fit(
         batches, plan = _on_clips(model, parts["train"], recipe, recipe.training, seed)
     else:
         batches, plan = _on_windows(model, train, recipe, recipe.training, metadata, seed)
-    checkpoint = Checkpoint(
-        None if folder is None else folder / "checkpoint.npz", _fingerprint(recipe, split, seed)
-    )
+    # The start may have been trained again under the same name.
+    start = start_of(recipe.transfer).digest
+    checkpoint = Checkpoint(folder, fingerprint(recipe, split, seed) + start)
     history = run_rounds(model, batches, looked_at.scores, looked_at.targets, plan, checkpoint)
     representative = representative_inputs(train, recipe, metadata, seed)
     return FittedModel(model, metadata, representative, history, parts)
@@ -182,10 +183,3 @@ def _one_cycle(peak: float, steps: int) -> keras.optimizers.schedules.LearningRa
     return keras.optimizers.schedules.CosineDecay(
         peak / 25.0, max(1, steps - warmup), warmup_target=peak, warmup_steps=warmup
     )
-
-
-def _fingerprint(recipe: Recipe, split: Split, seed: int) -> str:
-    """What a training under way depends on, so that no other is gone on with."""
-    parts = [[(u.corpus, u.name) for u in part] for part in (split.train, split.validation)]
-    described = json.dumps([recipe.to_dict(), split.labels, parts, seed])
-    return hashlib.sha256(described.encode()).hexdigest()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
+from sklearn.metrics import accuracy_score, log_loss, recall_score
 from tqdm import tqdm
 
 from edge_runtime.errors import SerEdgeError
@@ -99,7 +99,7 @@ def run_rounds(
         When training diverges.
     """
     progress, best = Progress(), model.get_weights()
-    stored = checkpoint.load(model)
+    stored = checkpoint.load(model, [item.name for item in fields(Progress)])
     if stored is not None:
         best, progress = stored[0], Progress(**stored[1])
         say(f"resumed after round {progress.done}")
@@ -133,28 +133,37 @@ def _round(
     fitted = model.fit(batches, epochs=1, shuffle=False, verbose=0)
     loss = float(fitted.history["loss"][0])
     if not math.isfinite(loss):
-        raise SerEdgeError(
-            f"training diverged in round {number + 1} (the loss is {loss}); try a lower "
-            "learning_rate in the recipe"
-        )
+        raise _diverged(number, f"the loss is {loss}")
+    validation = scores(model)
+    # The last step may spoil weights that gave a finite loss before it.
+    if not np.isfinite(validation).all():
+        raise _diverged(number, "the scores are no numbers")
     return {
         "round": number + 1,
         "step": int(model.optimizer.iterations.numpy()),
         "loss": loss,
         "learning_rate": float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)),
-        **validation_figures(targets, scores(model)),
+        **validation_figures(targets, validation),
     }
 
 
+def _diverged(number: int, sign: str) -> SerEdgeError:
+    return SerEdgeError(
+        f"training diverged in round {number + 1} ({sign}); try a lower learning_rate in the recipe"
+    )
+
+
 def validation_figures(targets: NDArray[np.int64], scores: NDArray[Any]) -> dict[str, float]:
-    """Cross-entropy, accuracy and UAR on the validation part."""
+    """Cross-entropy, accuracy and UAR on the validation part; UAR over the classes it has."""
     guesses = scores.argmax(axis=1)
     scores = scores.astype(np.float64)
     normalised = scores / scores.sum(axis=1, keepdims=True)
     return {
         "validation_loss": float(log_loss(targets, normalised, labels=range(scores.shape[1]))),
         "validation_accuracy": float(accuracy_score(targets, guesses)),
-        "validation_uar": float(balanced_accuracy_score(targets, guesses)),
+        "validation_uar": float(
+            recall_score(targets, guesses, labels=np.unique(targets), average="macro")
+        ),
     }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.metadata import ENTRY, ModelMetadata
 from edge_runtime.quiet import quiet_libraries
-from train.dataset import extraction_of, inputs_of
+from train.dataset import example_frames, extraction_of, inputs_of, score_of
 from train.recipe import Recipe, recipe_of
 
 
@@ -33,13 +33,8 @@ class Predictor:
     def __init__(self, run: Path) -> None:
         self._recipe = _recipe(run)
         self._extraction = extraction_of(self._recipe)
-        try:
-            text = (run / ENTRY).read_text(encoding="utf-8")
-            with quiet_libraries():
-                self._model = keras.models.load_model(run / "model.keras", compile=False)
-        except (OSError, ValueError) as error:
-            raise SerEdgeError(f"{run}: its model cannot be read ({error})") from error
-        self._metadata = ModelMetadata.from_json(text)
+        self._metadata = _metadata(run / ENTRY)
+        self._model = _model(run / "model.keras")
 
     def scores(self, path: Path) -> dict[str, float]:
         """Score of each class for a sound file that holds one utterance.
@@ -47,15 +42,12 @@ class Predictor:
         Raises
         ------
         SerEdgeError
-            When the file cannot be read or holds too little.
+            When the file cannot be read.
         """
         frames = self._extraction(path)
-        if len(frames) == 0:
-            raise SerEdgeError(f"{path}: is too short for one frame")
-        if self._recipe.examples == "windows":
-            frames = frames[:, :-1]
+        frames = example_frames(frames, self._recipe)
         inputs, weights = inputs_of(frames, self._recipe, self._metadata)
-        scores = weights @ np.asarray(self._model(inputs, training=False))
+        scores = score_of(np.asarray(self._model(inputs, training=False)), weights)
         return {label: float(score) for label, score in zip(self._metadata.labels, scores)}
 
 
@@ -74,10 +66,40 @@ def latest_run(folder: Path) -> Path:
 
 
 def _recipe(run: Path) -> Recipe:
+    path = run / "run.json"
     try:
-        stored: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return recipe_of(stored["recipe"])
     except FileNotFoundError as error:
         raise SerEdgeError(f"{run}: holds no complete run (no run.json)") from error
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise SerEdgeError(f"{run / 'run.json'}: is damaged ({error})") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except SerEdgeError as error:
+        raise SerEdgeError(f"{path}: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SerEdgeError(f"{path}: is damaged ({error}); train again") from error
+
+
+def _metadata(path: Path) -> ModelMetadata:
+    try:
+        return ModelMetadata.from_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except UnicodeDecodeError as error:
+        raise SerEdgeError(f"{path}: is damaged ({error}); train again") from error
+    except SerEdgeError as error:
+        raise SerEdgeError(f"{path}: {error}") from error
+
+
+def _model(path: Path) -> keras.Model:
+    if not path.is_file():
+        raise SerEdgeError(f"{path}: is missing; train again")
+    try:
+        with quiet_libraries():
+            return keras.models.load_model(path, compile=False)
+    except Exception as error:  # a damaged archive fails in any way
+        raise SerEdgeError(f"{path}: is damaged; train again") from error
+
+
+def _unreadable(path: Path, error: OSError) -> SerEdgeError:
+    return SerEdgeError(f"{path}: cannot be read ({error.strerror or error})")

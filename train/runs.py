@@ -10,23 +10,26 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import platform
 import subprocess
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import SerEdgeError
+from train.atomic import replacing
 from train.corpora import Utterance, to_frame
-from train.dataset import ClipInputs
+from train.dataset import ClipInputs, labelled
+from train.fingerprint import fingerprint
 from train.fit import FittedModel
+from train.lineage import INHERITED, Start, start_of
 from train.recipe import Recipe
-from train.splits import Split, warnings_of
+from train.splits import Split
 
 # By module: TensorFlow is published as several packages.
 RECORDED_MODULES = ("numpy", "tensorflow", "keras", "sklearn", "soxr")
@@ -43,6 +46,10 @@ class Run:
         What was run.
     protocol : str
         One sentence that stands beside the figures.
+    start : Start
+        What it started from.
+    warnings : list of str
+        What the figures do not tell, in whole sentences.
     fitted : FittedModel
         The result.
     test : ClipInputs
@@ -59,6 +66,8 @@ class Run:
     split: Split
     protocol: str
     seed: int
+    start: Start
+    warnings: list[str]
     fitted: FittedModel
     test: ClipInputs
     utterances: list[Utterance]
@@ -77,16 +86,19 @@ def save_run(folder: Path, run: Run) -> None:
     described = provenance(run)
     try:
         metadata = replace(run.fitted.metadata, provenance=described)
-        run.fitted.model.save(folder / "model.keras")
-        (folder / "ser_edge.json").write_text(metadata.to_json(), encoding="utf-8")
-        np.savez_compressed(folder / "representative.npz", windows=run.fitted.representative)
+        with replacing(folder / "model.keras") as temporary:
+            run.fitted.model.save(temporary)
+        _write(folder / "ser_edge.json", metadata.to_json())
+        _write_arrays(folder / "representative.npz", windows=run.fitted.representative)
         keep(folder, run)
         stored = {
             "recipe": run.recipe.to_dict(),
             "split": run.split.name,
             "protocol": run.protocol,
-            "warnings": warnings_of(run.split, run.recipe.merge),
+            "warnings": run.warnings,
             "seed": run.seed,
+            "fingerprint": fingerprint(run.recipe, run.split, run.seed),
+            "start": run.start.digest,
             "labels": list(run.split.labels),
             "speakers": described["speakers"],
             "versions": _versions(),
@@ -97,18 +109,20 @@ def save_run(folder: Path, run: Run) -> None:
             "history": run.fitted.history,
             "predictions": predictions(run),
         }
-        temporary = folder / f".run.{os.getpid()}.json"
-        temporary.write_text(json.dumps(stored, allow_nan=False), encoding="utf-8")
-        temporary.replace(folder / "run.json")
+        _write(folder / "run.json", json.dumps(stored, allow_nan=False))
     except OSError as error:
         raise SerEdgeError(f"{folder}: cannot be written ({error.strerror or error})") from error
 
 
 def keep(folder: Path, run: Run) -> None:
-    """Write what else the recipe asks to keep."""
+    """Write what else the recipe asks to keep, beside ``model.keras``."""
     if "json-h5" in run.recipe.keep:
-        (folder / "model.json").write_text(run.fitted.model.to_json(), encoding="utf-8")
-        run.fitted.model.save_weights(folder / "model.weights.h5")
+        _write(folder / "model.json", run.fitted.model.to_json())
+        # Keras writes H5 by a library that a full disk makes end the whole program.
+        with ZipFile(folder / "model.keras") as archive:
+            weights = archive.read("model.weights.h5")
+        with replacing(folder / "model.weights.h5") as temporary:
+            temporary.write_bytes(weights)
     if "features" in run.recipe.keep:
         parts = {**run.fitted.parts, "test": run.test}
         arrays = {
@@ -116,33 +130,68 @@ def keep(folder: Path, run: Run) -> None:
             for part, clips in parts.items()
             for kind in ("inputs", "targets")
         }
-        np.savez_compressed(folder / "features.npz", **arrays)
+        _write_arrays(folder / "features.npz", **arrays)
     if "test-set" in run.recipe.keep:
-        to_frame(run.utterances).to_csv(folder / "test.csv", index=False)
+        with replacing(folder / "test.csv") as temporary:
+            to_frame(run.utterances).to_csv(temporary, index=False)
 
 
-def stored_figures(folder: Path, recipe: Recipe) -> dict[str, Any] | None:
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
+
+
+def stored_figures(folder: Path, recipe: Recipe, split: Split, seed: int) -> dict[str, Any] | None:
     """Figures of the run that a folder holds, or None when it holds none.
 
     Raises
     ------
     SerEdgeError
-        When the folder holds a run of another recipe, or a damaged one.
+        When the folder holds a run of something else, or a damaged one.
     """
     done = folder / "run.json"
     if not done.is_file():
         return None
     try:
         run = json.loads(done.read_text(encoding="utf-8"))
-        figures, stored = dict(run["figures"]), run["recipe"]
-    except (ValueError, KeyError, TypeError) as error:
+        figures, other = dict(run["figures"]), _difference(run, recipe, split, seed)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SerEdgeError(f"{done}: is damaged ({error}); delete it to train again") from error
-    if stored != json.loads(json.dumps(recipe.to_dict())):
+    if other:
         raise SerEdgeError(
-            f"{folder}: holds a run of another version of the recipe {recipe.name}; "
-            "delete it or choose another --out"
+            f"{folder}: holds a run of {other}; delete it or choose another --out"
         )
     return figures
+
+
+def _difference(run: dict[str, Any], recipe: Recipe, split: Split, seed: int) -> str:
+    """What a stored run is of, where it is not of these; empty where it is."""
+    start = start_of(recipe.transfer).digest
+    if run["recipe"] != json.loads(json.dumps(recipe.to_dict())):
+        return f"another version of the recipe {recipe.name}"
+    if run["seed"] != seed:
+        return "another seed"
+    # The model that it started from need not be there any more.
+    if start and run.get("start", start) != start:
+        return "another model to start from"
+    same = (
+        run["fingerprint"] == fingerprint(recipe, split, seed)
+        if "fingerprint" in run
+        else _is_judged_alike(run, recipe, split)
+    )
+    return "" if same else "other recordings or of another split"
+
+
+def _is_judged_alike(run: dict[str, Any], recipe: Recipe, split: Split) -> bool:
+    """Whether a run that was stored without a fingerprint has the same test part."""
+    tested, targets = labelled(split.test, split.labels, recipe)
+    stored = [(one["name"], one["target"]) for one in run["predictions"]]
+    return run["split"] == split.name and stored == [(u.name, t) for u, t in zip(tested, targets)]
 
 
 def provenance(run: Run) -> dict[str, Any]:
@@ -157,6 +206,7 @@ def provenance(run: Run) -> dict[str, Any]:
         "speakers": {
             part: _speakers(getattr(run.split, part)) for part in ("train", "validation", "test")
         },
+        **({INHERITED: list(run.start.speakers)} if run.start.speakers else {}),
         "preprocess": [dict(step) for step in recipe.preprocess],
         "figures": {name: run.figures[name] for name in ("utterances", "uar", "wa", "recall")},
         "licence": recipe.licence,

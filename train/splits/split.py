@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_runtime.errors import SerEdgeError
 from train.corpora import Utterance
+from train.splits.classes import classes_of, require_enough
+from train.splits.judged import is_judged
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,49 @@ def by_speakers(
         part = "test" if in_test else "validation" if in_validation else "train"
         parts[part].append(utterance)
     return Split("speakers", labels, **parts)
+
+
+def by_named_speakers(
+    utterances: list[Utterance],
+    validation: Sequence[str],
+    test: Sequence[str],
+    labels: Sequence[str] | None = None,
+    merge: Mapping[str, str] | None = None,
+) -> Split:
+    """`by_speakers` for any classes and corpora: only what has a class, and judged by voice alone.
+
+    Parameters
+    ----------
+    utterances : list of Utterance
+        What there is.
+    validation, test : sequence of str
+        The speakers held out; of those who say what gives their emotion away, only the rest.
+    labels : sequence of str, optional
+        The classes; by default the emotions that occur. Others are left out.
+    merge : mapping of str to str, optional
+        Emotions that count as another.
+
+    Returns
+    -------
+    Split
+        Its parts may be empty.
+
+    Raises
+    ------
+    SerEdgeError
+        When a speaker is named twice or has no utterance, there are fewer than two classes, or a
+        class cannot be learnt because no utterance of it is left to train on.
+    """
+    classes = classes_of(utterances, labels, merge)
+    usable = classes.keep(utterances)
+    require_enough(usable, classes, least=1)
+    split = by_speakers(usable, list(validation), list(test), classes.labels)
+    require_enough(split.train, classes, " to train on", least=1)
+    return replace(
+        split,
+        validation=[utterance for utterance in split.validation if is_judged(utterance)],
+        test=[utterance for utterance in split.test if is_judged(utterance)],
+    )
 
 
 def emotion_of(utterance: Utterance) -> str:
