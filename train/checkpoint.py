@@ -108,11 +108,12 @@ class Checkpoint:
 
 def remove_checkpoint(folder: Path) -> None:
     """Delete what a training that is done has kept in a folder; it is of no use any more."""
-    for path in (folder / CHECKPOINT, temporary_of(folder / CHECKPOINT)):
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            say(f"{path}: cannot be deleted ({error.strerror or error})")
+    path = folder / CHECKPOINT
+    try:
+        path.unlink(missing_ok=True)
+        temporary_of(path).unlink(missing_ok=True)
+    except OSError as error:
+        say(f"{path}: cannot be deleted ({error.strerror or error})")
 
 
 def _read(path: Path) -> Arrays:

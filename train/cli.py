@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
 from collections.abc import Iterable
@@ -16,6 +17,8 @@ from edge_runtime.quiet import quiet_libraries
 
 if TYPE_CHECKING:
     from train.evaluate import Place
+
+MOST_SEED = (1 << 32) - 1  # what Keras takes
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -176,7 +179,12 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help="where features are kept (default: cache)",
     )
     parser.add_argument(
-        "--seed", type=_seed, default=0, metavar="N", help="of weights and batches (default: 0)"
+        "--seed",
+        type=_seed,
+        default=0,
+        metavar="N",
+        help="of everything drawn: split, varied copies, weights, batches, values that a search "
+        "tries (default: 0)",
     )
     _add_jobs(parser)
     parser.add_argument(
@@ -231,16 +239,21 @@ def _add_format(parser: argparse.ArgumentParser) -> None:
 
 
 def _seed(text: str) -> int:
-    seed = int(text)
-    if not 0 <= seed < 1 << 32:
-        raise argparse.ArgumentTypeError("must be 0 to 4294967295")
-    return seed
+    return _whole(text, 0, MOST_SEED)
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
+    return _whole(text, 1)
+
+
+def _whole(text: str, least: int, most: float = math.inf) -> int:
+    wanted = f"{least} or more" if most == math.inf else f"{least} to {most}"
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, {wanted}") from None
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"must be {wanted}")
     return number
 
 
@@ -249,7 +262,8 @@ def _fit(arguments: argparse.Namespace) -> int:
 
     recipe = load_recipe(arguments.recipe)
     if arguments.data:
-        recipe = recipe.on_data(tuple(arguments.data), tuple(arguments.labels or ()))
+        folder = _corpora_of(arguments, arguments.data)
+        recipe = recipe.on_data(tuple(arguments.data), tuple(arguments.labels or ()), folder)
     elif arguments.labels:
         raise SerEdgeError("--labels: needs --data NAME; a recipe names its own")
     if arguments.start:
@@ -274,6 +288,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from train.recipe import load_recipe
     from train.splits import protocol_of
 
+    seeds = range(arguments.seed, arguments.seed + arguments.seeds)
+    if seeds[-1] > MOST_SEED:
+        raise SerEdgeError(
+            f"--seeds: the last would be {seeds[-1]}, above {MOST_SEED}; ask for fewer"
+        )
     recipe = load_recipe(arguments.recipe)
     protocol = protocol_of(
         arguments.protocol,
@@ -289,9 +308,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from train.report import write_protocol_report
 
     name = arguments.protocol
-    folder = arguments.out / name_of(name, arguments.data, arguments.test_on)
+    folder = arguments.out / name_of(
+        name, arguments.data, arguments.test_on, arguments.folds, arguments.labels
+    )
     means = []
-    for seed in range(arguments.seed, arguments.seed + arguments.seeds):
+    for seed in seeds:
         run = folder / f"{recipe.name}-seed{seed}"
         figures = evaluate_recipe(recipe, name, protocol, place, seed, run)
         report = write_protocol_report(run, f"{recipe.name}, {name}, seed {seed}")
@@ -322,9 +343,27 @@ def _print_over_seeds(name: str, figures: dict[str, Any], seeds: int, form: str)
     print(f"{name}, {seeds} seeds: {spreads}")
 
 
-def name_of(protocol: str, data: list[str] | None, test_on: list[str] | None) -> str:
-    """Name of a folder for a protocol on some data."""
-    parts = [protocol, *(data or ()), *(["on", *test_on] if test_on else ())]
+def name_of(
+    protocol: str,
+    data: list[str] | None,
+    test_on: list[str] | None,
+    folds: int | None = None,
+    labels: list[str] | None = None,
+) -> str:
+    """Name of a folder for a protocol on some data.
+
+    Examples
+    --------
+    >>> name_of("speaker", ["TESS", "folder:my/voices"], None, 10, ["happy", "sad"])
+    'speaker-TESS-folder-my-voices-10folds-labels-happy-sad'
+    """
+    parts = [
+        protocol,
+        *(data or ()),
+        *(["on", *test_on] if test_on else ()),
+        *([f"{folds}folds"] if folds is not None else ()),
+        *(["labels", *labels] if labels else ()),
+    ]
     return "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-") for part in parts)
 
 
@@ -364,7 +403,7 @@ def _report(arguments: argparse.Namespace) -> int:
     if (arguments.folder / "run.json").is_file():
         print(write_report(arguments.folder))
     else:
-        print(write_protocol_report(arguments.folder, arguments.folder.name))
+        print(write_protocol_report(arguments.folder, arguments.folder.resolve().name))
     return 0
 
 

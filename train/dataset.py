@@ -182,9 +182,7 @@ class ClipInputs:
         """Score of each recording, the weighted mean over its inputs, (n_clips, n_labels)."""
         scores = model.predict(self.inputs, batch_size=256, verbose=0)
         parts = np.split(scores, self._borders)
-        return np.stack(
-            [score_of(part, weights) for part, weights in zip(parts, self._weights)]
-        )
+        return np.stack([score_of(part, weights) for part, weights in zip(parts, self._weights)])
 
 
 def score_of(scores: Array, weights: Array) -> Array:

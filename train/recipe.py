@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -62,7 +63,10 @@ BELOW_ONE = {
     "band_mask",
     "test_share",
     "validation_share",
+    "reduce_factor",
 }
+ABOVE_ZERO = {"hop_seconds", "learning_rate", "test_share", "validation_share", "reduce_factor"}
+TABLES = ("features", "training", "augmentation", "audio_augmentation", "model", "transfer")
 CHOICES = {
     "examples": ("windows", "clips"),
     "split": ("speakers", "random", "automatic"),
@@ -248,9 +252,21 @@ class Recipe:
     keep: tuple[str, ...] = ()
     licence: str = "unspecified"
 
-    def on_data(self, corpora: tuple[str, ...], labels: tuple[str, ...] = ()) -> Recipe:
-        """The recipe for other recordings, by default all their emotions; split automatically."""
-        names = "-".join(Path(name.partition(":")[2] or name).stem for name in corpora)
+    def on_data(
+        self, corpora: tuple[str, ...], labels: tuple[str, ...] = (), folder: Path = Path()
+    ) -> Recipe:
+        """The recipe for other recordings, by default all their emotions; split automatically.
+
+        Parameters
+        ----------
+        corpora : tuple of str
+            Their names.
+        labels : tuple of str, optional
+            The classes.
+        folder : Path, optional
+            What ``folder:DIR`` and ``table:FILE`` are relative to.
+        """
+        names = "-".join(_plain_name(corpus, folder) for corpus in corpora)
         return dataclasses.replace(
             self,
             name=f"{self.name}-{names}",
@@ -270,6 +286,13 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """All fields as JSON types."""
         return {**dataclasses.asdict(self), "features": self.features.to_dict()}
+
+
+def _plain_name(corpus: str, folder: Path) -> str:
+    """Name of a corpus, or of its folder or table: ``folder:.`` has one too."""
+    _, colon, given = corpus.partition(":")
+    # A link keeps its name, which `Path.resolve` would follow.
+    return Path(os.path.abspath(folder / given)).stem if colon else corpus  # noqa: PTH100
 
 
 def load_recipe(name: str) -> Recipe:
@@ -303,10 +326,16 @@ def recipe_of(fields: dict[str, Any]) -> Recipe:
         When a key or value is wrong.
     """
     fields = dict(fields)
-    on_clips = fields.get("examples") == "clips"
+    # Decides which keys the table of the training has.
+    examples = fields.get("examples", "windows")
+    _require_choice("examples", examples)
+    for name in TABLES:
+        table = fields.get(name, {})
+        if not isinstance(table, dict) and (name, table) != ("transfer", None):
+            raise SerEdgeError(f"{name} must be a table, not {table!r}")
     try:
         fields["features"] = FeatureConfig.from_dict(fields.get("features", {}))
-        training = ClipTraining if on_clips else Training
+        training = ClipTraining if examples == "clips" else Training
         fields["training"] = _checked(training(**fields.get("training", {})))
         fields["augmentation"] = _checked(Augmentation(**_tuples(fields.get("augmentation", {}))))
         fields["audio_augmentation"] = AudioAugmentation(
@@ -324,6 +353,8 @@ def recipe_of(fields: dict[str, Any]) -> Recipe:
 
 def _check_whole(recipe: Recipe) -> None:
     """Check what a field's own type does not say."""
+    _check_name(recipe.name)
+    _check_lists(recipe)
     check_steps(recipe.preprocess)
     check_audio_augmentation(recipe.audio_augmentation)
     for kept in recipe.keep:
@@ -340,6 +371,32 @@ def _check_whole(recipe: Recipe) -> None:
                 )
 
 
+def _check_name(name: str) -> None:
+    """A recipe's runs lie in folders of its name."""
+    if name in (".", "..") or set(name) & set("/\\\0"):
+        raise SerEdgeError(f"name must be fit for a folder, without / and \\, not {name!r}")
+
+
+def _check_lists(recipe: Recipe) -> None:
+    if not recipe.corpora:
+        raise SerEdgeError("corpora must name one or more")
+    if len(recipe.labels) == 1:
+        raise SerEdgeError(
+            f"labels must name two or more, not {recipe.labels[0]!r} alone; none stands for all "
+            "that occur"
+        )
+    for name in ("corpora", "labels"):
+        values = getattr(recipe, name)
+        twice = [value for value in values if values.count(value) > 1]
+        if twice:
+            raise SerEdgeError(f"{name}: {twice[0]!r} is given twice; name it once")
+    both = set(recipe.validation_speakers) & set(recipe.test_speakers)
+    if both:
+        raise SerEdgeError(
+            f"{min(both)!r} is in both validation_speakers and test_speakers; choose one"
+        )
+
+
 Record = TypeVar("Record")
 
 
@@ -352,10 +409,16 @@ def _checked(record: Record) -> Record:
             raise SerEdgeError(f"{item.name} must be {wanted}, not {value!r}")
         if item.name in BELOW_ONE and value >= 1:
             raise SerEdgeError(f"{item.name} must be below 1, not {value!r}")
-        if item.name in CHOICES and value not in CHOICES[item.name]:
-            known = ", ".join(CHOICES[item.name])
-            raise SerEdgeError(f"{item.name} must be one of {known}, not {value!r}")
+        if item.name in ABOVE_ZERO and value <= 0:
+            raise SerEdgeError(f"{item.name} must be above 0, not {value!r}")
+        if item.name in CHOICES:
+            _require_choice(item.name, value)
     return record
+
+
+def _require_choice(name: str, value: Any) -> None:
+    if value not in CHOICES[name]:
+        raise SerEdgeError(f"{name} must be one of {', '.join(CHOICES[name])}, not {value!r}")
 
 
 def _anything(value: Any) -> bool:

@@ -163,9 +163,7 @@ def stored_figures(folder: Path, recipe: Recipe, split: Split, seed: int) -> dic
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SerEdgeError(f"{done}: is damaged ({error}); delete it to train again") from error
     if other:
-        raise SerEdgeError(
-            f"{folder}: holds a run of {other}; delete it or choose another --out"
-        )
+        raise SerEdgeError(f"{folder}: holds a run of {other}; delete it or choose another --out")
     return figures
 
 

@@ -39,6 +39,7 @@ from optuna.trial import TrialState
 
 from edge_runtime.errors import SerEdgeError
 from train.architectures import ARCHITECTURES
+from train.checkpoint import remove_checkpoint
 from train.evaluate import Place, own_split
 from train.fit import fit
 from train.plots import BLUE, GREY, VERMILLION, in_house_style, short, to_png
@@ -135,7 +136,7 @@ def search(recipe: Recipe, place: Place, seed: int, trials: int, folder: Path) -
             study.tell(number, state=TrialState.FAIL)
         else:
             study.tell(number, uar)
-        (folder / "checkpoint.npz").unlink(missing_ok=True)
+        remove_checkpoint(folder)
         done = _done(study)
         say(_line(done, trials))
         _write(folder, recipe, seed, space, done)
