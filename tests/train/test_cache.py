@@ -24,6 +24,7 @@ from edge_runtime.features import FeatureConfig, FeatureExtractor
 from train.audio import read_utterance
 from train.cache import FeatureCache, contents, dask_cluster, packs
 
+from . import disks
 from .tones import RATE, tone, write_wav
 
 CONFIG = FeatureConfig(
@@ -509,19 +510,8 @@ def test_damaged_index_is_said_and_built_anew(folder, sounds, extraction, settle
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 KiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=64k", "ser-edge-test", str(place)]
-    try:
-        mounted = subprocess.run(["mount", *options], capture_output=True, text=True)
-    except FileNotFoundError:
-        pytest.skip("there is no mount command")
-    if mounted.returncode:
-        pytest.skip(f"cannot mount a small file system: {mounted.stderr.strip()}")
-    try:
+    with disks.small_disk(tmp_path / "disk", 64) as place:
         yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
 
 
 def assert_goes_on_without_keeping(cache, folder, sounds, extraction, capfd) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from train.cli import main
+from train.cli import main, name_of
 
 from .tones import RECIPE, touch, write_tess
 
@@ -212,6 +212,45 @@ def test_wrong_usage(capsys, arguments):
         main(arguments)
     assert caught.value.code == 2
     assert "usage: ser-train" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--seed", "one"), "argument --seed: must be a whole number, 0 to 4294967295"),
+        (("--seed", "4294967296"), "argument --seed: must be 0 to 4294967295"),
+        (("--seeds", "2.5"), "argument --seeds: must be a whole number, 1 or more"),
+        (("--seeds", "0"), "argument --seeds: must be 1 or more"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_number_is_named(capsys, option, said):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "edge", "--protocol", "tess-loso", *option])
+    assert capsys.readouterr().err.splitlines()[-1].endswith(f"error: {said}")
+
+
+def test_seeds_beyond_the_last_are_refused_before_the_first(capsys, tmp_path, recipe_file):
+    words = ("evaluate", recipe_file, "--protocol", "tess-loso", "--corpora", tmp_path)
+    said = one_line(capsys, *words, "--seed", 4294967295, "--seeds", 2)
+    assert "--seeds: the last would be 4294967296, above 4294967295" in said
+    assert "no TESS recordings" in one_line(capsys, *words, "--seed", 4294967294, "--seeds", 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("tess-loso", None, None), "tess-loso"),
+        (("speaker", ["TESS"], None), "speaker-TESS"),
+        (("speaker", ["TESS"], None, 10), "speaker-TESS-10folds"),
+        (
+            ("cross-corpus", ["TESS"], ["folder:my/own"], None, ["sad", "happy"]),
+            "cross-corpus-TESS-on-folder-my-own-labels-sad-happy",
+        ),
+    ],
+)
+def test_folder_of_a_protocol_tells_what_was_asked_for(arguments, name):
+    assert name_of(*arguments) == name
 
 
 def test_without_the_training_packages(tmp_path, recipe_file, tone_corpora):

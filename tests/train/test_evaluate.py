@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.metadata import LABELS, ModelMetadata
 from train.cache import FeatureCache
-from train.evaluate import Place, evaluate_recipe, fit_recipe, run_split
+from train.evaluate import Place, evaluate_recipe, fit_recipe, own_split, run_split
 from train.figures import figures_of
 from train.recipe import Training
 from train.splits import PROTOCOLS, Split
@@ -99,6 +100,72 @@ def test_run_of_another_recipe_is_not_taken_for_this_one(tiny_run, tiny_recipe, 
     changed = replace(tiny_recipe, training=Training(steps=21))
     with pytest.raises(SerEdgeError, match="another version of the recipe tiny"):
         fit_recipe(changed, place, 0, tiny_run)
+
+
+def as_by_an_earlier_version(run: Path, folder: Path) -> Path:
+    """A copy of a run that was stored before there were fingerprints."""
+    shutil.copytree(run, folder)
+    fields = stored(folder)
+    del fields["fingerprint"], fields["start"]
+    (folder / "run.json").write_text(json.dumps(fields), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_run_of_other_recordings_is_not_taken_for_this_one(
+    tiny_run, tiny_recipe, place, tmp_path, earlier
+):
+    """As when recordings are added, or the corpora lie elsewhere."""
+    folder = as_by_an_earlier_version(tiny_run, tmp_path / "run") if earlier else tiny_run
+    assert fit_recipe(tiny_recipe, place, 0, folder) == stored(tiny_run)["figures"]
+    write_tess(tmp_path / "TESS", words=("back", "bar", "base", "bath", "bean", "beg"))
+    (tmp_path / "RAVDESS").symlink_to(place.corpora / "RAVDESS")
+    with pytest.raises(SerEdgeError, match="a run of other recordings or of another split; delete"):
+        fit_recipe(tiny_recipe, replace(place, corpora=tmp_path), 0, folder)
+
+
+def test_run_of_another_seed_is_not_taken_for_this_one(tiny_run, tiny_recipe, place):
+    with pytest.raises(SerEdgeError, match="holds a run of another seed; delete it"):
+        fit_recipe(tiny_recipe, place, 1, tiny_run)
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_run_of_another_split_is_not_taken_for_this_one(tiny_run, tiny_recipe, place, part):
+    """Also where only a recording's emotion was corrected."""
+    recipe, split, sentence = own_split(tiny_recipe, place, 0)
+    assert run_split(recipe, split, sentence, place, 0, tiny_run)
+    first, *others = getattr(split, part)
+    corrected = replace(first, emotion="happy" if first.emotion != "happy" else "sad")
+    for changed in ([corrected, *others], others):
+        with pytest.raises(SerEdgeError, match="other recordings or of another split"):
+            run_split(recipe, replace(split, **{part: changed}), sentence, place, 0, tiny_run)
+
+
+def test_run_from_a_start_that_was_trained_again(tiny_run, tiny_recipe, place, tmp_path):
+    shutil.copytree(tiny_run, tmp_path / "start")
+    recipe = replace(tiny_recipe, training=Training(steps=1, batch_size=4))
+    recipe = recipe.starting_from(str(tmp_path / "start"), "nothing")
+    figures = fit_recipe(recipe, place, 0, tmp_path / "run")
+    shutil.copy(tmp_path / "run" / "model.keras", tmp_path / "start")
+    with pytest.raises(SerEdgeError, match="holds a run of another model to start from"):
+        fit_recipe(recipe, place, 0, tmp_path / "run")
+    shutil.rmtree(tmp_path / "start")
+    assert fit_recipe(recipe, place, 0, tmp_path / "run") == figures
+
+
+def test_report_that_failed_is_drawn_by_the_next_call(tiny_recipe, tone_corpora, place, tmp_path):
+    folder = tmp_path / "run"
+    (folder / "report.html").mkdir(parents=True)
+    recipe = replace(tiny_recipe, training=Training(steps=1, batch_size=4))
+    with pytest.raises(SerEdgeError, match=r"report\.html: cannot be written"):
+        fit_recipe(recipe, place, 0, folder)
+    (folder / "report.html").rmdir()
+    (folder / "checkpoint.npz").write_bytes(b"left over")
+    written = (folder / "run.json").stat().st_mtime_ns
+    fit_recipe(recipe, place, 0, folder)
+    assert (folder / "run.json").stat().st_mtime_ns == written
+    assert (folder / "report.html").is_file()
+    assert not (folder / "checkpoint.npz").exists()
 
 
 @pytest.mark.parametrize("text", ["", '{"figures": {"uar": 0.', "[]", "{}"])

@@ -147,6 +147,24 @@ def test_report_is_drawn_again(home, run):
     assert (run / "report.html").is_file()
     over_all = ser_train(home, "report", "runs/random-folder-mine").stdout.strip()
     assert (home / over_all).is_file()
+    here = home / "runs" / "random-folder-mine"
+    assert ser_train(here, "report", ".").stdout == "report.html\n"
+    assert "random-folder-mine" in (here / "report.html").read_text(encoding="utf-8")
+
+
+def test_folder_that_one_stands_in_has_a_name(home):
+    result = ser_train(home / "mine", "fit", "../quick.toml", "--data", "folder:.")
+    assert "see runs/tiny-mine-seed0/report.html" in result.stdout
+
+
+def test_other_number_of_folds_is_another_run(home):
+    """The first lends its splits' names to the second."""
+    words = ("evaluate", "quick.toml", "--protocol", "speaker", "--data", "folder:voices")
+    for folds in (2, 3):
+        ser_train(home, *words, "--folds", folds)
+    for folds in (2, 3):
+        run = home / "runs" / f"speaker-folder-voices-{folds}folds" / "tiny-seed0"
+        assert len(list(run.glob("fold*/run.json"))) == folds
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,12 @@ def changed(line: str) -> str:
     return "\n".join(lines)
 
 
+def on_clips(line: str) -> str:
+    """The tiny recipe on whole recordings, with a line for its training."""
+    start = RECIPE.partition("[training]")[0]
+    return f'examples = "clips"\n{start}[training]\nepochs = 2\n{line}\n'
+
+
 def test_bundled_recipe():
     recipe = load_recipe("edge")
     assert recipe.name == "edge"
@@ -55,6 +61,26 @@ def test_own_recipe_by_path(tmp_path):
     assert recipe.augmentation.noise_db == (35.0, 80.0)
     assert recipe.model["kernels"] == (3,)
     assert json.loads(json.dumps(recipe.to_dict()))["features"]["n_mels"] == 24
+
+
+def test_no_labels_stand_for_all(tmp_path):
+    assert load(tmp_path, f"labels = []\n{RECIPE}").labels == ()
+
+
+@pytest.mark.parametrize(
+    ("corpora", "name"),
+    [
+        (("TESS", "RAVDESS-song"), "tiny-TESS-RAVDESS-song"),
+        (("folder:.",), "tiny-home"),
+        (("folder:voices/..", "folder:voices/"), "tiny-home-voices"),
+        (("table:lists/mine.csv", "folder:/somewhere/else"), "tiny-mine-else"),
+        (("folder:link",), "tiny-link"),
+    ],
+)
+def test_name_on_other_recordings(tmp_path, tiny_recipe, corpora, name):
+    (tmp_path / "home" / "voices").mkdir(parents=True)
+    (tmp_path / "home" / "link").symlink_to("voices")
+    assert tiny_recipe.on_data(corpora, (), tmp_path / "home").name == name
 
 
 def test_unknown_recipe_names_the_bundled():
@@ -94,10 +120,33 @@ def test_bytes_that_are_no_text(tmp_path):
         (RECIPE.replace("n_mels = 24", "n_mels = 5"), "n_mfcc"),
         (RECIPE.replace('level = "peak"', 'level = "loud"'), "level"),
         (RECIPE.replace('kinds = ["mfcc"]', 'kinds = "mfcc"'), "kinds"),
-        ("features = 3", "int"),
-        ("training = 3", "mapping|int"),
-        ("augmentation = 3", "int"),
-        ("model = 3", "int"),
+        ("features = 3", "features must be a table, not 3"),
+        ('features = "x"', "features must be a table, not 'x'"),
+        ("training = 5", "training must be a table, not 5"),
+        ("training = 0", "training must be a table, not 0"),
+        ('augmentation = "x"', "augmentation must be a table, not 'x'"),
+        ('audio_augmentation = ""', "audio_augmentation must be a table, not ''"),
+        ("model = 3", "model must be a table, not 3"),
+        ('transfer = "x"', "transfer must be a table, not 'x'"),
+        (f"search = 1\n{RECIPE}", "search must be a table, not 1"),
+        (f'examples = "Clips"\n{RECIPE}', "examples must be one of windows, clips, not 'Clips'"),
+        (f"examples = []\n{RECIPE}", r"examples must be one of windows, clips, not \[\]"),
+        (changed("corpora = []"), "corpora must name one or more"),
+        (changed('corpora = ["TESS", "TESS"]'), "corpora: 'TESS' is given twice"),
+        (f'labels = ["sad"]\n{RECIPE}', "labels must name two or more, not 'sad' alone"),
+        (f'labels = ["sad", "happy", "sad"]\n{RECIPE}', "labels: 'sad' is given twice"),
+        (changed('test_speakers = ["RAVDESS-02"]'), "'RAVDESS-02' is in both validation_speakers"),
+        (changed('name = "../x"'), "name must be fit for a folder"),
+        (changed('name = ".."'), "name must be fit for a folder"),
+        (changed("name = 'x\\y'"), "name must be fit for a folder"),
+        (changed("learning_rate = 0"), "learning_rate must be above 0"),
+        (changed("hop_seconds = 0.0"), "hop_seconds must be above 0"),
+        (f"test_share = 0.0\n{RECIPE}", "test_share must be above 0"),
+        (f"test_share = 1\n{RECIPE}", "test_share must be below 1"),
+        (f"validation_share = 0\n{RECIPE}", "validation_share must be above 0"),
+        (f"validation_share = 1.5\n{RECIPE}", "validation_share must be below 1"),
+        (on_clips("reduce_factor = 1.0"), "reduce_factor must be below 1"),
+        (on_clips("reduce_factor = 0"), "reduce_factor must be above 0"),
         (changed("window_frames = 31.5"), "window_frames must be a whole number"),
         (changed("window_frames = 0"), "window_frames must be a whole number"),
         (changed("window_frames = true"), "window_frames must be a whole number"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -27,10 +28,13 @@ def built(recipe: Recipe, n_labels: int) -> keras.Model:
     return architectures.build(recipe.architecture, shape, n_labels, recipe.model)
 
 
-def tuned(recipe: Recipe, place: Place, run: Path, freeze: str) -> FittedModel:
+def starting(recipe: Recipe, run: Path, freeze: str) -> Recipe:
     """A short training that starts from a run."""
-    recipe = replace(recipe, training=FEW_STEPS).starting_from(str(run), freeze)
-    recipe, split, _ = own_split(recipe, place, 1)
+    return replace(recipe, training=FEW_STEPS).starting_from(str(run), freeze)
+
+
+def tuned(recipe: Recipe, place: Place, run: Path, freeze: str) -> FittedModel:
+    recipe, split, _ = own_split(starting(recipe, run, freeze), place, 1)
     return fit(recipe, split, place.cache, 1)
 
 
@@ -64,18 +68,35 @@ def test_same_labels_start_with_the_same_scores(tiny_run, tiny_recipe, known, wi
     assert len(model.trainable_weights) == len(known.trainable_weights)
 
 
-def test_frozen_body_stays_and_the_head_learns(tiny_run, tiny_recipe, place, known):
+@pytest.fixture(scope="module")
+def frozen(tiny_run: Path, tiny_recipe: Recipe, place: Place) -> FittedModel:
+    """Trained with a frozen body, on recordings of other statistics."""
+    recipe = replace(tiny_recipe, corpora=("TESS",), validation_speakers=("TESS-YAF",))
+    recipe = replace(recipe, test_speakers=(), name="other")
+    return tuned(recipe, place, tiny_run, "body")
+
+
+@pytest.fixture(scope="module")
+def unfrozen(
+    tiny_run: Path, tiny_recipe: Recipe, place: Place, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The folder of a run with nothing frozen."""
+    folder = tmp_path_factory.mktemp("tuned")
+    fit_recipe(starting(tiny_recipe, tiny_run, "nothing"), place, 1, folder)
+    return folder
+
+
+def test_frozen_body_stays_and_the_head_learns(frozen, known):
     """The averages of batch normalisation are among the weights that stay."""
-    fitted = tuned(tiny_recipe, place, tiny_run, "body")
-    assert fitted.history[-1]["step"] == 4
-    assert changed(fitted.model, known) == ["Dense", "Dense"]
+    assert frozen.history[-1]["step"] == 4
+    assert changed(frozen.model, known) == ["Dense", "Dense"]
 
 
-def test_nothing_frozen_learns_everywhere(tiny_run, tiny_recipe, place, known):
-    fitted = tuned(tiny_recipe, place, tiny_run, "nothing")
+def test_nothing_frozen_learns_everywhere(unfrozen, known):
+    model = keras.models.load_model(unfrozen / "model.keras", compile=False)
     weighted = [type(layer).__name__ for layer in known.layers if layer.weights]
     assert "BatchNormalization" in weighted
-    assert changed(fitted.model, known) == weighted
+    assert changed(model, known) == weighted
 
 
 @pytest.mark.parametrize("labels", [FEWER, LABELS[::-1]], ids=["fewer", "other order"])
@@ -101,30 +122,33 @@ def test_hidden_layer_as_wide_as_the_output_is_no_head(tmp_path, tiny_run, tiny_
     assert [layer.name for layer in model.layers if layer.weights and layer.trainable] == ["scores"]
 
 
-def test_normaliser_and_features_are_those_of_the_started_run(tiny_run, tiny_recipe, place):
-    """Also on recordings of other statistics."""
-    recipe = replace(tiny_recipe, corpora=("TESS",), validation_speakers=("TESS-YAF",))
-    recipe = replace(recipe, test_speakers=(), labels=FEWER, name="other")
-    metadata = tuned(recipe, place, tiny_run, "nothing").metadata
+def test_normaliser_and_features_are_those_of_the_started_run(frozen, tiny_run, tiny_recipe):
+    metadata = frozen.metadata
     text = (tiny_run / "ser_edge.json").read_text(encoding="utf-8")
     started = ModelMetadata.from_json(text)
     assert metadata.feature_mean == started.feature_mean
     assert metadata.feature_scale == started.feature_scale
     assert metadata.features == started.features
-    assert metadata.labels == FEWER
     assert metadata.name == "other-tuned"
     assert metadata.provenance == {}
+    fewer = started_metadata(starting(tiny_recipe, tiny_run, "nothing"), FEWER)
+    assert fewer is not None
+    assert fewer.labels == FEWER
+    assert fewer.feature_mean == started.feature_mean
 
 
 def test_without_a_start_there_is_nothing_to_take(tiny_recipe):
     assert started_metadata(tiny_recipe, LABELS) is None
 
 
-def test_run_that_starts_from_another_is_stored_like_any(tiny_run, tiny_recipe, place, tmp_path):
-    recipe = replace(tiny_recipe, training=FEW_STEPS).starting_from(str(tiny_run), "body")
-    figures = fit_recipe(recipe, place, 0, tmp_path / "tuned")
-    assert figures["utterances"] == 16 + 35
-    assert fit_recipe(recipe, place, 0, tmp_path / "tuned") == figures
+def test_run_that_starts_from_another_is_stored_like_any(unfrozen, tiny_run, tiny_recipe, place):
+    stored = json.loads((unfrozen / "run.json").read_text(encoding="utf-8"))
+    assert stored["figures"]["utterances"] == 16 + 35
+    assert stored["recipe"]["transfer"] == {"start": str(tiny_run), "freeze": "nothing"}
+    recipe = starting(tiny_recipe, tiny_run, "nothing")
+    assert fit_recipe(recipe, place, 1, unfrozen) == stored["figures"]
+    again = json.loads((unfrozen / "run.json").read_text(encoding="utf-8"))
+    assert again["finished"] == stored["finished"]
 
 
 @pytest.mark.parametrize(
