@@ -5,6 +5,9 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 SETUP := setup.cfg constraints.txt pyproject.toml
 PYTEST_ARGS ?=
+# Two test files at a time: each process that trains holds about a gigabyte.
+WORKERS ?= 2
+PYTEST := -m pytest -n $(WORKERS) --dist loadfile
 BENCH ?= features
 SEED ?= 0
 SEEDS ?= 3
@@ -34,10 +37,10 @@ demo: $(VENV)/.stamp-base  ## listen to the bundled recording: no microphone, no
 	$(VENV)/bin/ser-edge listen --source examples/demo.wav --realtime
 
 test: $(VENV)/.stamp-dev test-environments debian-packages  ## run all tests (PYTEST_ARGS="-k mel")
-	$(call with_environments,$(PY) -m pytest $(PYTEST_ARGS))
+	$(call with_environments,$(PY) $(PYTEST) $(PYTEST_ARGS))
 
 cov: $(VENV)/.stamp-dev test-environments debian-packages  ## run all tests and report the lines not reached
-	$(call with_environments,$(PY) -m pytest --cov=edge_runtime --cov=train --cov=convert \
+	$(call with_environments,$(PY) $(PYTEST) --cov=edge_runtime --cov=train --cov=convert \
 		--cov=benchmarks --cov-report=term-missing:skip-covered --cov-report=html $(PYTEST_ARGS))
 
 lint: $(VENV)/.stamp-dev  ## check the style
@@ -65,12 +68,11 @@ protocols: $(VENV)/.stamp-dev  ## judge the recipe on ravdess-5fold and tess-los
 	$(MAKE) tables
 
 systems: $(VENV)/.stamp-dev  ## train and judge the published systems by every protocol; resumable; hours
-	@for protocol in tess-random tess-loso ravdess-5fold emodb-loso; do \
-		for recipe in $(SYSTEMS); do \
-			$(VENV)/bin/ser-train evaluate $$recipe --protocol $$protocol --seed $(SEED) --seeds $(SEEDS); \
-		done; \
-	done
-	$(VENV)/bin/ser-bench collect runs
+	@$(VENV)/bin/ser-bench pending $(SYSTEMS) --seed $(SEED) --seeds $(SEEDS) \
+		| while read -r protocol recipe seed; do \
+			$(VENV)/bin/ser-train evaluate $$recipe --protocol $$protocol --seed $$seed </dev/null; \
+			$(VENV)/bin/ser-bench collect runs; \
+		done
 	$(MAKE) tables
 
 tables: $(VENV)/.stamp-dev  ## write the documents' tables from the stored results

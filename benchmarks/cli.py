@@ -31,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_accuracy(commands)
     _add_preparation(commands)
     _add_collect(commands)
+    _add_pending(commands)
     _add_tables(commands)
     return parser
 
@@ -80,6 +81,21 @@ def _add_preparation(commands: Any) -> None:
     _add_rounds(preparation, 5)
     _add_outcome(preparation)
     preparation.set_defaults(work=_preparation)
+
+
+def _add_pending(commands: Any) -> None:
+    waiting = commands.add_parser(
+        "pending", help="list the runs that are not stored yet: protocol, recipe, seed"
+    )
+    waiting.add_argument("recipes", nargs="+", metavar="RECIPE", help="names of bundled recipes")
+    waiting.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="the first seed (default: 0)"
+    )
+    waiting.add_argument(
+        "--seeds", type=_positive, default=3, metavar="K", help="how many seeds (default: 3)"
+    )
+    _add_results(waiting)
+    waiting.set_defaults(work=_pending)
 
 
 def _add_collect(commands: Any) -> None:
@@ -195,6 +211,16 @@ def _preparation(arguments: argparse.Namespace) -> int:
     if arguments.store:
         store(result, arguments.store)
     print(json.dumps(result) if arguments.format == "jsonl" else as_text(result))
+    return 0
+
+
+def _pending(arguments: argparse.Namespace) -> int:
+    from benchmarks.pending import pending
+    from benchmarks.results import load_all
+
+    seeds = range(arguments.seed, arguments.seed + arguments.seeds)
+    for one in pending(load_all(arguments.results), arguments.recipes, seeds):
+        print(*one)
     return 0
 
 

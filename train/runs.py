@@ -238,9 +238,10 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str:
-    """The checkout's commit, or an empty string outside one."""
+    """The checkout's commit, "-dirty" when files were changed since; empty outside a checkout."""
+    folder = str(Path(__file__).parent)
     result = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"],
+        ["git", "-C", folder, "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty"],
         capture_output=True,
         text=True,
         check=False,

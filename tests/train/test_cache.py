@@ -378,7 +378,8 @@ def test_interrupted_run_goes_on_where_it_was(folder, many, tmp_path, jobs, how)
     again = log.read_text().split()
     assert len(again) == len(set(again))
     assert len(set(first) | set(again)) == 120
-    assert len(set(first) & set(again)) <= 30
+    # Orphaned workers go on for a moment, and what they compute is lost.
+    assert len(set(first) & set(again)) <= len(first) // 2
     assert resumed == run_child(DIGEST, tmp_path / "uninterrupted", many, log)
     assert list(folder.rglob("*.tmp")) == []
 

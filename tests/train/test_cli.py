@@ -137,7 +137,8 @@ def test_damaged_recording(capsys, tmp_path, recipe_file):
     arguments = ["evaluate", recipe_file, "--protocol", "tess-loso", "--corpora", tmp_path]
     folders = ["--out", tmp_path / "runs", "--cache", tmp_path / "cache", "--seed", 1]
     assert main([str(argument) for argument in arguments + folders]) == 1
-    warning, said = capsys.readouterr().err.splitlines()
+    begun, warning, _, said = capsys.readouterr().err.splitlines()
+    assert begun == "tess-loso test-OAF, seed 1"
     assert warning.startswith("warning: The same speaker (TESS-YAF) is in training and in validat")
     assert said.startswith("ser-train: ")
     assert "OAF_back_sad.wav" in said

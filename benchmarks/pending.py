@@ -1,0 +1,55 @@
+"""Which of the published systems' runs are still to be done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from benchmarks.results import Results
+from benchmarks.system_tables import N_SPLITS
+
+
+class Pending(NamedTuple):
+    """A training to do.
+
+    Attributes
+    ----------
+    protocol, recipe : str
+        What to run.
+    seed : int
+        With which seed.
+    """
+
+    protocol: str
+    recipe: str
+    seed: int
+
+
+def pending(results: Results, recipes: list[str], seeds: range) -> list[Pending]:
+    """List what is not stored with all splits of its protocol, the first seed of all first.
+
+    Parameters
+    ----------
+    results : dict
+        What `benchmarks.results.load_all` gave.
+    recipes : list of str
+        Their names.
+    seeds : range
+        The seeds that are wanted.
+
+    Returns
+    -------
+    list of Pending
+        In the order to run them in.
+    """
+    stored = Counter(
+        Pending(run["protocol_name"], run["recipe"], run["seed"])
+        for run in results.get("systems", [])
+    )
+    wanted = [
+        Pending(protocol, recipe, seed)
+        for seed in seeds
+        for protocol in N_SPLITS
+        for recipe in recipes
+    ]
+    return [one for one in wanted if stored[one] < N_SPLITS[one.protocol]]
