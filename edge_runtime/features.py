@@ -21,7 +21,7 @@ from edge_runtime.mel import dct_matrix, lifter_weights, mel_filter_bank
 from edge_runtime.pitch import N_PITCH, least_frame_length, pitch
 from edge_runtime.spectral import N_SPECTRAL, spectral_shape
 
-FRAMES_PER_BLOCK = 160  # bounds the working memory of a batch, and keeps it near the cache
+SAMPLES_PER_BLOCK = 81920  # bounds the working memory of a batch, and keeps it near the cache
 LEVEL_FLOOR = 1e-10  # of a frame's energy, whatever floor the features have
 BANDS_PER_BLOCK = 16  # of the mel filter bank: fewer zeros to multiply, few calls
 DB_PER_NEPER = 10.0 / np.log(10.0)
@@ -313,6 +313,11 @@ class FeatureExtractor:
     config : FeatureConfig
         The feature definition.
 
+    Attributes
+    ----------
+    frames_per_block : int
+        Frames that are worked on at a time.
+
     Examples
     --------
     >>> import numpy as np
@@ -334,8 +339,9 @@ class FeatureExtractor:
             self._floors = np.append(np.full(config.n_mels, config.log_floor), LEVEL_FLOOR)
         if "chroma" in config.kinds:
             self._chroma_filters = chroma_filter_bank(config.sample_rate, config.fft_size)
+        self.frames_per_block = max(1, SAMPLES_PER_BLOCK // config.fft_size)
         # Of the frames in work; columns from frame_length on stay zero.
-        self._windowed = np.zeros((FRAMES_PER_BLOCK, config.fft_size))
+        self._windowed = np.zeros((self.frames_per_block, config.fft_size))
         self._full_scale_level = self.frames(_full_scale_sine(config))[0, -1]
 
     def __call__(self, audio: NDArray[Any]) -> NDArray[np.float32]:
@@ -402,7 +408,7 @@ class FeatureExtractor:
         emphasised, plain : ndarray of float64, shape (n_samples,)
             The samples with and without pre-emphasis.
         out : ndarray of float32, shape (T, frame_dim + 1)
-            Receives as many frames as it has rows, at most `FRAMES_PER_BLOCK`.
+            Receives as many frames as it has rows, at most `frames_per_block`.
         """
         config = self.config
         frames = _framed(plain, config, len(out))
@@ -553,8 +559,9 @@ class FrameStream:
         samples = samples[dropped:]
         n_frames = config.frames_in(len(samples) - 1)
         frames = np.empty((n_frames, config.frame_dim + 1), dtype=np.float32)
-        for first in range(0, n_frames, FRAMES_PER_BLOCK):
-            self._fill(samples, first, frames[first : first + FRAMES_PER_BLOCK])
+        per_block = self._extractor.frames_per_block
+        for first in range(0, n_frames, per_block):
+            self._fill(samples, first, frames[first : first + per_block])
         consumed = n_frames * config.hop_length
         kept_from = min(consumed, len(samples) - 1)
         self._skip += consumed - kept_from - dropped
