@@ -367,19 +367,19 @@ def test_interrupted_run_goes_on_where_it_was(folder, many, tmp_path, jobs, how)
         time.sleep(0.02)
     process.send_signal(how)
     assert process.wait(timeout=60) != 0
+    # Before orphaned workers go on for a moment: what they compute then is nobody's to keep.
+    first = log.read_text().split()
     time.sleep(0.5)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)  # workers that wait for more
     process.communicate(timeout=60)
-    first = log.read_text().split()
     assert len(first) < 120
     log.unlink()
     resumed = run_child(DIGEST, folder, many, log)
     again = log.read_text().split()
     assert len(again) == len(set(again))
     assert len(set(first) | set(again)) == 120
-    # Orphaned workers go on for a moment, and what they compute is lost.
-    assert len(set(first) & set(again)) <= len(first) // 2
+    assert len(set(first) & set(again)) <= 30
     assert resumed == run_child(DIGEST, tmp_path / "uninterrupted", many, log)
     assert list(folder.rglob("*.tmp")) == []
 
