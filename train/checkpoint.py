@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from train.atomic import replacing, temporary_of
+from edge_runtime.atomic import replacing, temporary_of
 from train.progress import say
 
 CHECKPOINT = "checkpoint.npz"

@@ -24,7 +24,6 @@ from train.recipe import Recipe
 
 # Keeps a feature that never varies from dividing by zero.
 LEAST_SCALE = 1e-3
-REPRESENTATIVE_WINDOWS = 400
 Array = NDArray[np.float32]
 
 
@@ -329,24 +328,3 @@ def fit_normaliser(recipe: Recipe, labels: tuple[str, ...], train: Clips) -> Mod
         feature_mean=tuple(np.round(mean, 6).tolist()),
         feature_scale=tuple(np.round(scale, 6).tolist()),
     )
-
-
-def representative_inputs(
-    train: Clips, recipe: Recipe, metadata: ModelMetadata, seed: int
-) -> Array:
-    """One input each of training utterances, drawn evenly over class and speaker."""
-    rng = np.random.default_rng(seed)
-    groups: dict[tuple[int, str], list[int]] = {}
-    for index, utterance in enumerate(train.utterances):
-        groups.setdefault((int(train.targets[index]), utterance.speaker), []).append(index)
-    queues = [list(rng.permutation(members)) for members in groups.values()]
-    chosen: list[int] = []
-    while len(chosen) < REPRESENTATIVE_WINDOWS and any(queues):
-        chosen += [queue.pop() for queue in queues if queue]
-    windows = []
-    # In random order: conversion takes every other window to calibrate with, and of an even number
-    # of groups that would be the same half each time round.
-    for index in rng.permutation(chosen[:REPRESENTATIVE_WINDOWS]):
-        inputs, weights = inputs_of(train.frames[index], recipe, metadata)
-        windows.append(inputs[rng.choice(len(inputs), p=weights / weights.sum())])
-    return np.stack(windows)

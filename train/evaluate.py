@@ -9,17 +9,24 @@ from typing import Any
 import numpy as np
 
 from edge_runtime.errors import SerEdgeError
+from edge_runtime.metadata import ModelMetadata
 from train.cache import FeatureCache
 from train.checkpoint import remove_checkpoint
+from train.conversion_data import (
+    HELD_OUT_FILE,
+    REPRESENTATIVE_FILE,
+    held_out_dataset,
+    representative_dataset,
+)
 from train.corpora import Utterance, read_corpora
-from train.dataset import ClipInputs, load_clips
+from train.dataset import ClipInputs, load_clips, load_training_clips
 from train.figures import figures_by_corpus
 from train.fit import fit
 from train.lineage import start_of
 from train.progress import say
 from train.recipe import Recipe
 from train.report import REPORT_FILE, write_report
-from train.runs import SCORE_DECIMALS, Run, save_run, stored_figures
+from train.runs import SCORE_DECIMALS, Run, save_run, stored_figures, stored_metadata, write_arrays
 from train.splits import Protocol, Split, automatic, random_protocol, warnings_of
 from train.splits.names import ASED_NOTE
 from train.splits.split import by_named_speakers
@@ -63,8 +70,12 @@ def run_split(
     if figures is None:
         figures = _train_and_judge(recipe, split, protocol, place, seed, folder)
         write_report(folder)
-    elif not (folder / REPORT_FILE).is_file():
-        write_report(folder)
+    else:
+        if not (folder / HELD_OUT_FILE).is_file():
+            metadata = stored_metadata(folder)
+            write_conversion_data(folder, recipe, split, metadata, place, seed)
+        if not (folder / REPORT_FILE).is_file():
+            write_report(folder)
     remove_checkpoint(folder)
     return figures
 
@@ -103,8 +114,32 @@ def _train_and_judge(
         scores=scores,
         figures=figures,
     )
+    write_conversion_data(folder, recipe, split, fitted.metadata, place, seed)
     save_run(folder, run)
     return figures
+
+
+def write_conversion_data(
+    folder: Path, recipe: Recipe, split: Split, metadata: ModelMetadata, place: Place, seed: int
+) -> None:
+    """Write what `train.conversion_data` makes of a split beside the model.
+
+    Raises
+    ------
+    SerEdgeError
+        When the folder cannot be written.
+    """
+    train = load_training_clips(split.train, split.labels, recipe, place.cache, seed, place.corpora)
+    parts = {
+        part: load_clips(getattr(split, part), split.labels, recipe, place.cache)
+        for part in ("validation", "test")
+    }
+    try:
+        representative = representative_dataset(train, recipe, metadata, seed)
+        write_arrays(folder / REPRESENTATIVE_FILE, **representative)
+        write_arrays(folder / HELD_OUT_FILE, **held_out_dataset(parts, recipe, metadata))
+    except OSError as error:
+        raise SerEdgeError(f"{folder}: cannot be written ({error.strerror or error})") from error
 
 
 def fit_recipe(recipe: Recipe, place: Place, seed: int, folder: Path) -> dict[str, Any]:

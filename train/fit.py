@@ -9,7 +9,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_runtime.metadata import ModelMetadata
 from train import architectures
@@ -24,7 +23,6 @@ from train.dataset import (
     load_clips,
     load_training_clips,
     one_hot,
-    representative_inputs,
 )
 from train.fingerprint import fingerprint
 from train.lineage import start_of
@@ -45,8 +43,6 @@ class FittedModel:
         recipe has ``restore_best = false``.
     metadata : ModelMetadata
         Features, normaliser and labels; provenance is left to the caller.
-    representative : ndarray of float32, shape (n, T, D) or (n, D)
-        Standardised inputs of training utterances, to calibrate quantisation with.
     history : list of dict
         Figures of every round, see `train.loop.run_rounds`.
     parts : dict of str to ClipInputs
@@ -55,7 +51,6 @@ class FittedModel:
 
     model: keras.Model
     metadata: ModelMetadata
-    representative: NDArray[np.float32]
     history: list[dict[str, float]]
     parts: dict[str, ClipInputs]
 
@@ -116,8 +111,7 @@ def fit(
     start = start_of(recipe.transfer).digest
     checkpoint = Checkpoint(folder, fingerprint(recipe, split, seed) + start)
     history = run_rounds(model, batches, looked_at.scores, looked_at.targets, plan, checkpoint)
-    representative = representative_inputs(train, recipe, metadata, seed)
-    return FittedModel(model, metadata, representative, history, parts)
+    return FittedModel(model, metadata, history, parts)
 
 
 def _on_windows(

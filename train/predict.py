@@ -10,10 +10,10 @@ import keras
 import numpy as np
 
 from edge_runtime.errors import SerEdgeError
-from edge_runtime.metadata import ENTRY, ModelMetadata
 from edge_runtime.quiet import quiet_libraries
 from train.dataset import example_frames, extraction_of, inputs_of, score_of
 from train.recipe import Recipe, recipe_of
+from train.runs import stored_metadata
 
 
 class Predictor:
@@ -33,7 +33,7 @@ class Predictor:
     def __init__(self, run: Path) -> None:
         self._recipe = _recipe(run)
         self._extraction = extraction_of(self._recipe)
-        self._metadata = _metadata(run / ENTRY)
+        self._metadata = stored_metadata(run)
         self._model = _model(run / "model.keras")
 
     def scores(self, path: Path) -> dict[str, float]:
@@ -78,17 +78,6 @@ def _recipe(run: Path) -> Recipe:
         raise SerEdgeError(f"{path}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SerEdgeError(f"{path}: is damaged ({error}); train again") from error
-
-
-def _metadata(path: Path) -> ModelMetadata:
-    try:
-        return ModelMetadata.from_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    except UnicodeDecodeError as error:
-        raise SerEdgeError(f"{path}: is damaged ({error}); train again") from error
-    except SerEdgeError as error:
-        raise SerEdgeError(f"{path}: {error}") from error
 
 
 def _model(path: Path) -> keras.Model:

@@ -1,9 +1,10 @@
 """What a training run leaves behind in its folder.
 
 ``model.keras``, ``ser_edge.json`` (the metadata that conversion puts into the file),
-``representative.npz`` (inputs to calibrate quantisation with), ``run.json`` (recipe, split, seed,
-versions, figures, history and every test prediction), the report with its plots and, where the
-recipe asks to keep more, the network as JSON and H5, the arrays and the list of test recordings.
+``representative.npz`` and ``held_out.npz`` (see `train.conversion_data`), ``run.json`` (recipe,
+split, seed, versions, figures, history and every test prediction), the report with its plots and,
+where the recipe asks to keep more, the network as JSON and H5, the arrays and the list of test
+recordings.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.atomic import replacing
 from edge_runtime.errors import SerEdgeError
-from train.atomic import replacing
+from edge_runtime.metadata import ENTRY, ModelMetadata
 from train.corpora import Utterance, to_frame
 from train.dataset import ClipInputs, labelled
 from train.fingerprint import fingerprint
@@ -88,8 +90,7 @@ def save_run(folder: Path, run: Run) -> None:
         metadata = replace(run.fitted.metadata, provenance=described)
         with replacing(folder / "model.keras") as temporary:
             run.fitted.model.save(temporary)
-        _write(folder / "ser_edge.json", metadata.to_json())
-        _write_arrays(folder / "representative.npz", windows=run.fitted.representative)
+        _write(folder / ENTRY, metadata.to_json())
         keep(folder, run)
         stored = {
             "recipe": run.recipe.to_dict(),
@@ -130,7 +131,7 @@ def keep(folder: Path, run: Run) -> None:
             for part, clips in parts.items()
             for kind in ("inputs", "targets")
         }
-        _write_arrays(folder / "features.npz", **arrays)
+        write_arrays(folder / "features.npz", **arrays)
     if "test-set" in run.recipe.keep:
         with replacing(folder / "test.csv") as temporary:
             to_frame(run.utterances).to_csv(temporary, index=False)
@@ -141,7 +142,8 @@ def _write(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+    """Write an .npz file whole or not at all."""
     with replacing(path) as temporary:
         np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
 
@@ -165,6 +167,25 @@ def stored_figures(folder: Path, recipe: Recipe, split: Split, seed: int) -> dic
     if other:
         raise SerEdgeError(f"{folder}: holds a run of {other}; delete it or choose another --out")
     return figures
+
+
+def stored_metadata(folder: Path) -> ModelMetadata:
+    """Metadata of the model that a folder holds.
+
+    Raises
+    ------
+    SerEdgeError
+        When it is missing or damaged.
+    """
+    path = folder / ENTRY
+    try:
+        return ModelMetadata.from_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SerEdgeError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise SerEdgeError(f"{path}: is damaged ({error}); train again") from error
+    except SerEdgeError as error:
+        raise SerEdgeError(f"{path}: {error}") from error
 
 
 def _difference(run: dict[str, Any], recipe: Recipe, split: Split, seed: int) -> str:

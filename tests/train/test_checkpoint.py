@@ -12,7 +12,7 @@ import pytest
 from train import checkpoint
 from train.checkpoint import CHECKPOINT, Checkpoint, remove_checkpoint
 
-from .disks import small_disk
+from ..disks import small_disk
 
 STATE = {"done": 3, "history": [{"loss": 0.5}]}
 

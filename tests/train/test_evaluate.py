@@ -38,6 +38,7 @@ def test_run_leaves_what_conversion_and_a_report_need(tiny_run):
     assert sorted(path.name for path in tiny_run.iterdir()) == [
         "class_bars.png",
         "confusion_matrix.png",
+        "held_out.npz",
         "model.keras",
         "reliability.png",
         "report.html",

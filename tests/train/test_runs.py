@@ -16,7 +16,7 @@ from train.evaluate import fit_recipe
 from train.predict import latest_run
 from train.recipe import Training
 
-from .disks import small_disk
+from ..disks import small_disk
 
 KEEP = ("json-h5", "features", "test-set")
 

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from edge_runtime.atomic import replacing
 from edge_runtime.sources.audio_file import printable
-from train.atomic import replacing
 from train.progress import say
 
 LEFTOVER_SECONDS = 3600.0  # longer than any file takes to be written

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from train.atomic import replacing, temporary_of
+from edge_runtime.atomic import replacing, temporary_of
 
-from .disks import small_disk
+from ..disks import small_disk
 
 
 def test_what_was_written_takes_the_place(tmp_path):
