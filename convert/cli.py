@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import sys
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+from convert.devices import DEVICES
+from convert.ranges import METHODS
+from convert.targets import TARGETS, Target
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.program import run_program
-from edge_runtime.quiet import quiet_libraries
+
+REPRESENTATIVE, HELD_OUT = "representative.npz", "held_out.npz"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -20,42 +27,49 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ser-convert",
-        description="Turn a fitted model into one file for the device, and compare the two.",
+        description="Turn a fitted model into one file for the device, and prove that it works.",
     )
     parser.add_argument(
         "model",
         type=Path,
-        metavar="MODEL.keras",
-        help="as ser-train leaves it, with ser_edge.json beside it",
+        metavar="MODEL",
+        help="a .keras file, a .json with its weights in .h5, the folder of a SavedModel, or a "
+        "float .tflite or .onnx file; ser_edge.json beside it says what its features and labels "
+        "are",
     )
-    target = parser.add_mutually_exclusive_group(required=True)
-    target.add_argument(
-        "--int8",
-        dest="target",
+    kinds = parser.add_mutually_exclusive_group(required=True)
+    for target in TARGETS.values():
+        kinds.add_argument(
+            f"--{target.name}",
+            dest="kind",
+            action="store_const",
+            const=target.name,
+            help=target.described,
+        )
+    kinds.add_argument(
+        "--all",
+        dest="kind",
         action="store_const",
-        const="int8",
-        help="TFLite, weights, activations, input and output in int8",
-    )
-    target.add_argument(
-        "--float32", dest="target", action="store_const", const="float32", help="TFLite in float32"
-    )
-    target.add_argument(
-        "--onnx", dest="target", action="store_const", const="onnx", help="ONNX in float32"
+        const="all",
+        help="each of these that can be made, and a comparison",
     )
     parser.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="FILE",
-        help="default: MODEL.int8.tflite, MODEL.float32.tflite or MODEL.onnx",
+        help="default: beside the model, named after the target, as model.int8.tflite",
     )
     parser.add_argument(
-        "--representative",
-        type=Path,
-        metavar="FILE.npz",
-        help="windows to calibrate int8 with, array 'windows' of shape (n, T, D) "
-        "(default: representative.npz beside the model)",
+        "--target",
+        dest="device",
+        choices=tuple(DEVICES),
+        help="the devices that must run the file: "
+        + "; ".join(f"{device.name}, {device.described}" for device in DEVICES.values())
+        + " (default: any, as far as its interpreters are at hand here)",
     )
+    _add_data(parser)
+    _add_limits(parser)
     parser.add_argument(
         "--format", choices=("text", "jsonl"), default="text", help="of the report (default: text)"
     )
@@ -63,24 +77,151 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--representative",
+        type=Path,
+        metavar="FILE.npz|DIR",
+        help="what int8 is calibrated with: an array 'windows' of shape (n, T, D), or sound files "
+        f"(default: {REPRESENTATIVE} beside the model)",
+    )
+    parser.add_argument(
+        "--held-out",
+        type=Path,
+        metavar="FILE.npz|DIR",
+        help="labelled recordings that the model was not trained on, to judge and calibrate with: "
+        "as ser-train leaves them, or a folder of sound files for each label "
+        f"(default: {HELD_OUT} beside the model, if it is there)",
+    )
+    parser.add_argument(
+        "--labels",
+        metavar="A,B,...|FILE",
+        help="the classes in the order of the scores, for a model without ser_edge.json",
+    )
+    parser.add_argument(
+        "--features",
+        metavar="NAME|FILE.json",
+        help="what the model reads, for one without ser_edge.json: a preset (librosa, "
+        "python_speech_features), a ser_edge.json, or the features of one",
+    )
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--max-uar-drop",
+        type=_points,
+        default=0.5,
+        metavar="POINTS",
+        help="how many points (hundredths) of UAR on validation may be lost; when plain "
+        "calibration loses more, others follow, then the noisiest layers stay in float "
+        "(default: 0.5)",
+    )
+    parser.add_argument(
+        "--ranges",
+        choices=METHODS,
+        help="how the range of activations is chosen (default: minmax, then the others if needed)",
+    )
+    parser.add_argument(
+        "--tflite-python",
+        metavar="PYTHON",
+        help="a Python that has tflite-runtime (default: $SER_EDGE_TFLITE_PYTHON)",
+    )
+
+
+def _points(text: str) -> float:
+    points = float(text)
+    if not 0.0 <= points <= 100.0:
+        raise ValueError
+    return points
+
+
 def _convert(arguments: argparse.Namespace) -> int:
-    from convert.fitted import load_fitted
-    from convert.targets import SUFFIXES
+    targets = list(TARGETS.values()) if arguments.kind == "all" else [TARGETS[arguments.kind]]
+    _check_output(arguments.output, targets)
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ser-convert-"))
+        bench = stack.enter_context(_workbench(arguments, Path(folder)))
+        if arguments.kind == "all":
+            return _convert_all(bench, targets, arguments.format)
+        from convert.pipeline import with_fallback
 
-    fitted = load_fitted(arguments.model, arguments.representative)
-    suffix = SUFFIXES[arguments.target]
-    default = ".onnx" if arguments.target == "onnx" else f".{arguments.target}{suffix}"
-    output = arguments.output or arguments.model.with_suffix(default)
-    if output.suffix != suffix:
-        raise SerEdgeError(f"{output}: a file for --{arguments.target} must end in {suffix}")
-    # TensorFlow's start-up notes stay out of the log, unless the user asked for them.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet_libraries():
-        from convert.pipeline import convert
-
-    comparison = convert(fitted, arguments.target, output)
-    if arguments.format == "jsonl":
-        print(json.dumps({"file": str(output), "target": arguments.target, **comparison.to_dict()}))
-    else:
-        print(f"{output}: {comparison}")
+        report, reason = with_fallback(bench, targets[0], arguments.output)
+    _print(report, reason, arguments.format)
     return 0
+
+
+def _check_output(output: Path | None, targets: list[Target]) -> None:
+    if output is None:
+        return
+    if len(targets) > 1:
+        raise SerEdgeError("--all: names its files itself, so it goes without -o")
+    if output.suffix != targets[0].suffix:
+        raise SerEdgeError(
+            f"{output}: a file for --{targets[0].name} must end in {targets[0].suffix}"
+        )
+    if output.is_dir():
+        raise SerEdgeError(f"{output}: is a folder; name a file")
+
+
+def _workbench(arguments: argparse.Namespace, folder: Path) -> Any:
+    from convert.datasets import load_held_out, load_representative
+    from convert.original import load_original
+    from convert.workbench import Settings, Workbench
+
+    original = load_original(arguments.model, arguments.labels, arguments.features)
+    settings = Settings(
+        device=DEVICES[arguments.device or "any"],
+        is_device_chosen=arguments.device is not None,
+        max_uar_drop=arguments.max_uar_drop,
+        ranges=arguments.ranges,
+        tflite_python=arguments.tflite_python,
+    )
+    beside = original.path if original.kind == "saved-model" else original.folder
+    representative = load_representative(
+        arguments.representative or beside / REPRESENTATIVE, original.metadata
+    )
+    held_out_path = arguments.held_out or beside / HELD_OUT
+    held_out = None
+    if arguments.held_out or held_out_path.exists():
+        held_out = load_held_out(held_out_path, original.metadata)
+    return Workbench(original, representative, held_out, settings, folder)
+
+
+def _convert_all(bench: Any, targets: list[Target], form: str) -> int:
+    """Make each target; one that fails does not keep the others from being made."""
+    from convert.original import POSSIBLE
+    from convert.pipeline import with_fallback
+    from convert.report import comparison
+
+    reports, failed = [], 0
+    for target in targets:
+        if target.name not in POSSIBLE[bench.original.kind]:
+            _say(f"{target.name}: cannot be made of a {bench.original.path.suffix} file")
+            continue
+        try:
+            report, reason = with_fallback(bench, target, None)
+        except SerEdgeError as error:
+            failed += 1
+            _say(str(error))
+            continue
+        _print(report, reason, form)
+        if not reason:
+            reports.append(report)
+    if form == "text" and reports:
+        print(comparison(reports))
+    return 1 if failed else 0
+
+
+def _print(report: dict[str, Any], reason: str, form: str) -> None:
+    from convert.report import line
+
+    if reason:
+        _say(reason)
+    if form == "jsonl":
+        print(json.dumps(report), flush=True)
+    else:
+        print(f"{report['file']}: {line(report)}", flush=True)
+
+
+def _say(text: str) -> None:
+    print(f"ser-convert: {text}", file=sys.stderr, flush=True)

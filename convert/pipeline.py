@@ -1,78 +1,293 @@
-"""Convert, describe, verify, and only then put the file in its place."""
+"""Convert, choose, verify, describe, and only then put the file in its place."""
 
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
-from convert.fitted import FittedModel
-from convert.runtime_version import least_tflite_runtime
-from convert.targets import convert_in_child
-from convert.verify import Comparison, compare
+import numpy as np
+
+from convert import report as reports
+from convert.attempts import NotQuantisableError, attempts, layer_errors, make
+from convert.calibration import NONE, Calibration, fit_calibration
+from convert.child import ChildCrashedError
+from convert.figures import departure, judged
+from convert.operators import operators_of
+from convert.original import POSSIBLE
+from convert.targets import TARGETS, Target
+from convert.verify import (
+    compared,
+    others,
+    primary_backend,
+    require_known_operators,
+    run_in,
+    split,
+)
+from convert.workbench import Scores, Workbench
+from edge_runtime.atomic import replacing
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.metadata import write_metadata
 
 # Below this a converted model is not the model that was trained.
 LEAST_AGREEMENT = 0.9
+RECORDED_PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tf2onnx", "onnx", "onnxruntime")
+WORST_LAYERS = 5
 
 
-def convert(fitted: FittedModel, target: str, output: Path) -> Comparison:
-    """Make one verified model file.
+def convert(bench: Workbench, target: Target, output: Path) -> dict[str, Any]:
+    """Make one verified model file, and its report beside it.
 
     Parameters
     ----------
-    fitted : FittedModel
-        What to convert.
-    target : {"int8", "float32", "onnx"}
+    bench : Workbench
+        The network and what it is calibrated and judged with.
+    target : Target
         What to make of it.
     output : Path
         Replaced as a whole when everything succeeded; else left as it was.
 
     Returns
     -------
-    Comparison
-        How the file departs from the float model; it is in the file's provenance too.
+    dict
+        The report, as JSON types: what the file's provenance holds, and more.
 
     Raises
     ------
+    NotQuantisableError
+        When the network cannot be quantised so; `with_fallback` makes something else of it.
     SerEdgeError
-        When conversion fails, the result does not agree with the original, or it cannot be
-        written.
+        When conversion fails, a back end refuses the result, it loses more than it may, or it
+        cannot be written.
     """
-    working = output.with_name(f".{output.stem}.{os.getpid()}{output.suffix}")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SerEdgeError(f"{output}: cannot be written ({error.strerror or error})") from error
-    try:
-        convert_in_child(fitted, target, working)
-        comparison = compare(fitted, working)
-        if comparison.agreement < LEAST_AGREEMENT:
-            raise SerEdgeError(
-                f"{output}: not written, for the {target} model gives another label than the "
-                f"float model on {1 - comparison.agreement:.0%} of the windows; try --float32"
-            )
-        _describe(fitted, target, working, comparison)
-        working.replace(output)
-    except OSError as error:
-        raise SerEdgeError(f"{output}: cannot be written ({error.strerror or error})") from error
-    finally:
-        working.unlink(missing_ok=True)
-    return replace(comparison, size=output.stat().st_size)
+    bench.original.require(target)
+    working = bench.folder / f"made{target.suffix}"
+    backend, python = primary_backend(bench, target.suffix)
+    tried = _choose(bench, target, working, backend, python)
+    scores, result = tried["scores"], tried["result"]
+    calibration = NONE
+    if bench.held_out:
+        own = split(bench, scores)["validation"]
+        calibration = fit_calibration(bench.held_out["validation"], own)
+    full = {
+        "file": str(output),
+        "target": target.name,
+        "device": bench.settings.device.name,
+        "original": str(bench.original.path),
+        "settings": str(tried["attempt"]) if target.is_calibrated else "",
+        "attempts": tried["log"],
+        **_size_and_operators(bench, working),
+        **compared(bench, scores, calibration.temperature),
+        "backends": _backends(bench, working, backend, result, scores),
+        "calibration": {
+            "temperature": calibration.temperature,
+            "rejection_threshold": calibration.rejection_threshold,
+            **calibration.report,
+        },
+        "representative": bench.representative.report(bench.original.metadata.labels)
+        if target.is_calibrated
+        else {},
+        "layers": _layers(bench, target, tried["log"]),
+        "versions": _versions(),
+    }
+    _describe(bench, working, full, calibration)
+    full["size"] = working.stat().st_size
+    _put(working, output, full)
+    return full
 
 
-def _describe(fitted: FittedModel, target: str, path: Path, comparison: Comparison) -> None:
-    metadata = fitted.metadata
-    conversion = {"target": target, "comparison": comparison.to_dict()}
-    name, _, version = comparison.backend.partition(" ")
-    # No older ONNX Runtime was tried; a .tflite file states its own least version.
-    least = {name: version} if target == "onnx" else least_tflite_runtime(path)
+def with_fallback(
+    bench: Workbench, target: Target, output: Path | None
+) -> tuple[dict[str, Any], str]:
+    """`convert`, and where the network cannot be quantised, convert to a dynamic range instead.
+
+    Parameters
+    ----------
+    bench, target
+        See `convert`.
+    output : Path or None
+        By default beside the original, named after the target that is made.
+
+    Returns
+    -------
+    report : dict
+        Of the file that was made.
+    reason : str
+        Why it is of another target, in a line; empty where it is not.
+    """
+    try:
+        return convert(bench, target, output or default_output(bench, target)), ""
+    except (NotQuantisableError, ChildCrashedError) as error:
+        other = TARGETS["dynamic"]
+        may = target.suffix == other.suffix and other.name in POSSIBLE[bench.original.kind]
+        if not may or not target.is_calibrated:
+            raise
+        report = convert(bench, other, output or default_output(bench, other))
+        return report, f"{error}; made with a dynamic range instead"
+
+
+def default_output(bench: Workbench, target: Target) -> Path:
+    """Beside the original: MODEL.int8.tflite."""
+    name = bench.original.name
+    return name.with_name(name.name + target.ending)
+
+
+def _choose(
+    bench: Workbench, target: Target, working: Path, backend: str, python: str
+) -> dict[str, Any]:
+    """Try one way after the other until what it loses on validation is within the limit."""
+    log: list[dict[str, Any]] = []
+    for attempt in attempts(bench, target):
+        make(bench, target, attempt, working)
+        result, scores = run_in(bench, working, backend, python)
+        lost = _loss(bench, split(bench, scores)["validation"])
+        log.append({"settings": str(attempt), **lost, "bytes": working.stat().st_size})
+        if _is_enough(bench, lost):
+            return {"attempt": attempt, "result": result, "scores": scores, "log": log}
+    raise SerEdgeError(_too_lossy(bench, target, log))
+
+
+def _loss(bench: Workbench, scores: Scores) -> dict[str, Any]:
+    """What is lost on validation: label agreement of windows and, with labels, UAR in points."""
+    original = bench.original_scores("validation")
+    lost = {"agreement": departure(original, scores)["agreement"]}
+    if bench.held_out:
+        recordings = bench.held_out["validation"]
+        before, after = (judged(recordings, one)["uar"] for one in (original, scores))
+        lost["uar_drop"] = round(100.0 * (before - after), 2)
+    return lost
+
+
+def _is_enough(bench: Workbench, lost: dict[str, Any]) -> bool:
+    if lost["agreement"] < LEAST_AGREEMENT:
+        return False
+    return bool(lost.get("uar_drop", 0.0) <= bench.settings.max_uar_drop)
+
+
+def _too_lossy(bench: Workbench, target: Target, log: list[dict[str, Any]]) -> str:
+    best = min(log, key=lambda one: (one.get("uar_drop", 0.0), -one["agreement"]))
+    where = ""
+    if target.name == "int8":
+        rows = layer_errors(bench)[:3]
+        named = ", ".join(f"{row['layer']} ({row['sqnr_db']:.0f} dB)" for row in rows)
+        where = f"; its noisiest layers: {named}"
+    if best["agreement"] < LEAST_AGREEMENT:
+        lost = (
+            f"gives another label than the float model on {1 - best['agreement']:.0%} of the "
+            "validation windows"
+        )
+    else:
+        lost = (
+            f"loses {best['uar_drop']:.1f} points of validation UAR, more than --max-uar-drop "
+            f"{bench.settings.max_uar_drop:g}"
+        )
+    return (
+        f"{bench.original.path}: not written, for the {target.name} model {lost} "
+        f"({len(log)} ways tried){where}; try --int16, --dynamic or --float32"
+    )
+
+
+def _size_and_operators(bench: Workbench, path: Path) -> dict[str, Any]:
+    if path.suffix == ".onnx":
+        return {"network_bytes": path.stat().st_size, "operators": _onnx_operators(path)}
+    operators = operators_of(path)
+    require_known_operators(bench, operators)
+    return {
+        "network_bytes": path.stat().st_size,
+        "operators": operators.counts,
+        "float_operators": operators.float_share,
+        "least_runtime": operators.least_runtime,
+    }
+
+
+def _onnx_operators(path: Path) -> dict[str, int]:
+    import onnx
+
+    model = onnx.load(str(path))
+    names = [node.op_type for node in model.graph.node]
+    opset = {one.domain or "ai.onnx": one.version for one in model.opset_import}["ai.onnx"]
+    return {f"{name} v{opset}": names.count(name) for name in sorted(set(names))}
+
+
+def _backends(
+    bench: Workbench, path: Path, first: str, result: dict[str, Any], scores: Scores
+) -> dict[str, dict[str, Any]]:
+    """How the file runs in each back end, the first in full and the others compared with it."""
+    original = np.concatenate([bench.original_scores(part) for part in ("validation", "test")])
+    table = {first: {**_timed(result), **departure(original, scores)}}
+    for name, ran in others(bench, path, first).items():
+        if "why" in ran:
+            table[name] = {"ran": False, "why": ran["why"]}
+            continue
+        apart = float(np.abs(ran["scores"] - scores).max())
+        table[name] = {
+            **_timed(ran["result"]),
+            **departure(original, ran["scores"]),
+            f"largest_difference_to_{first}": round(apart, 6),
+        }
+        if result["step"]:
+            table[name][f"steps_from_{first}"] = round(apart / result["step"])
+    return table
+
+
+def _timed(result: dict[str, Any]) -> dict[str, Any]:
+    kept = ("backend", "python", "latency_ms_p50", "latency_ms_p90")
+    return {"ran": True, **{name: result[name] for name in kept}}
+
+
+def _layers(bench: Workbench, target: Target, log: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return layer_errors(bench) if target.name == "int8" else []
+
+
+def _versions() -> dict[str, str]:
+    installed = {package: _version(package) for package in RECORDED_PACKAGES}
+    return {package: number for package, number in installed.items() if number}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _describe(bench: Workbench, path: Path, full: dict[str, Any], calibration: Calibration) -> None:
+    metadata = bench.original.metadata
+    if calibration is not NONE:
+        metadata = replace(
+            metadata,
+            temperature=calibration.temperature,
+            rejection_threshold=calibration.rejection_threshold,
+        )
+    # No older ONNX Runtime was tried.
+    least = full.get("least_runtime") or {"onnxruntime": version("onnxruntime")}
     write_metadata(
         path,
         replace(
             metadata,
-            provenance={**metadata.provenance, "conversion": conversion},
+            provenance={**metadata.provenance, "conversion": reports.for_the_file(full)},
             least_runtime=least,
         ),
     )
+
+
+def _put(working: Path, output: Path, full: dict[str, Any]) -> None:
+    """Write the model and its report beside it: all of them, or none."""
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            # The model is entered first and so replaced last.
+            model = stack.enter_context(replacing(output, _hidden(output)))
+            model.write_bytes(working.read_bytes())
+            for path, write in reports.files(output).items():
+                write(full, stack.enter_context(replacing(path, _hidden(path))))
+    except OSError as error:
+        raise SerEdgeError(f"{output}: cannot be written ({error.strerror or error})") from error
+
+
+def _hidden(path: Path) -> Path:
+    """Where a file is written first; of each process its own."""
+    return path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")

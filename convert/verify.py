@@ -1,111 +1,194 @@
-"""Compares a converted file, run as the device runs it, with the model it came from."""
+"""Runs a converted file in every back end that its device names, beside the original."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.fitted import FittedModel
-from edge_runtime.backends import Backend, load_backend
+from convert.child import Child
+from convert.devices import NEWEST_TFLITE_RUNTIME
+from convert.figures import departure, judged
+from convert.operators import Operators, version_of
+from convert.workbench import PARTS, TFLITE_PYTHON, Workbench
 from edge_runtime.errors import SerEdgeError
-from edge_runtime.metadata import ENTRY
-from edge_runtime.quiet import quiet_libraries
+
+Scores = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """How far a converted model departs from the float model.
-
-    Attributes
-    ----------
-    backend : str
-        Interpreter and version that ran the converted file.
-    windows : int
-        Number of windows compared; none of them calibrated the quantisation.
-    agreement : float
-        Share of windows with the same label, 0 to 1.
-    mean_difference, largest_difference : float
-        Of a probability, 0 to 1.
-    size : int
-        Of the file, in bytes.
-    """
-
-    backend: str
-    windows: int
-    agreement: float
-    mean_difference: float
-    largest_difference: float
-    size: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields as JSON types."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        return (
-            f"{self.agreement:.1%} same label as the float model on {self.windows} windows of "
-            f"training speakers; probabilities differ by {self.mean_difference:.4f} on average, "
-            f"at most {self.largest_difference:.4f}; {self.size / 1024:.1f} KB; {self.backend}"
-        )
-
-
-def compare(fitted: FittedModel, converted: Path) -> Comparison:
-    """Run the float model in Keras and the converted file in its back end, on the same windows.
+def run_in(
+    bench: Workbench, path: Path, backend: str, python: str
+) -> tuple[dict[str, Any], Scores]:
+    """Run the windows of validation and test, in that order, through a file.
 
     Parameters
     ----------
-    fitted : FittedModel
-        The original, with the windows to compare on.
-    converted : Path
-        The converted file.
+    bench : Workbench
+        Has the windows.
+    path : Path
+        The file.
+    backend : str
+        What runs it.
+    python : str
+        The Python that has the back end.
 
     Returns
     -------
-    Comparison
-        How they differ.
+    result : dict
+        See `convert.judge.judge`.
+    scores : ndarray of float32, shape (n, n_labels)
+        Of every window.
 
     Raises
     ------
     SerEdgeError
-        When no back end can run the file, or it does not fit its metadata.
+        When the back end cannot load it, it crashes, or it does not fit its metadata.
     """
-    backend = load_backend(converted)
-    _check_fit(fitted, backend)
-    got = np.stack([backend.run(window)[0] for window in fitted.comparison])
-    wanted = _keras_scores(fitted)
-    difference = np.abs(got - wanted)
-    return Comparison(
-        backend=f"{backend.name} {backend.version}",
-        windows=len(wanted),
-        agreement=round(float(np.mean(got.argmax(axis=1) == wanted.argmax(axis=1))), 4),
-        mean_difference=round(float(difference.mean()), 5),
-        largest_difference=round(float(difference.max()), 5),
-        size=converted.stat().st_size,
-    )
-
-
-def _check_fit(fitted: FittedModel, backend: Backend) -> None:
-    wanted, labels = fitted.metadata.input_shape, len(fitted.metadata.labels)
-    if backend.input_shape != wanted:
+    windows = np.concatenate([bench.windows(part) for part in PARTS])
+    task = {"model": str(path.resolve()), "backend": backend}
+    original = bench.original
+    with Child("convert.judge", python) as judge:
+        what = f"{original.path}: running it in {backend}"
+        result, arrays = judge.run(task, {"windows": windows}, what)
+    wanted = original.metadata.input_shape
+    if tuple(result["input_shape"]) != wanted:
         raise SerEdgeError(
-            f"{fitted.path}: reads windows of {backend.input_shape}, but the {ENTRY} beside it "
+            f"{original.path}: reads windows of {tuple(result['input_shape'])}, but its metadata "
             f"describes {wanted}"
         )
-    if backend.output_sizes != (labels,):
+    labels = len(original.metadata.labels)
+    if result["output_sizes"] != [labels]:
+        sizes = ", ".join(map(str, result["output_sizes"]))
         raise SerEdgeError(
-            f"{fitted.path}: its outputs have {', '.join(map(str, backend.output_sizes))} values, "
-            f"but the {ENTRY} beside it names {labels} labels; one output, the scores, can be "
-            "converted"
+            f"{original.path}: its outputs have {sizes} values, but its metadata names {labels} "
+            "labels; one output, the scores, can be converted"
+        )
+    return result, arrays["scores"]
+
+
+def primary_backend(bench: Workbench, suffix: str) -> tuple[str, str]:
+    """The first back end of the device that is at hand here, and its Python.
+
+    Raises
+    ------
+    SerEdgeError
+        When the device has none for such a file, or none is at hand.
+    """
+    device = bench.settings.device
+    if not device.backends[suffix]:
+        raise SerEdgeError(
+            f"--target {device.name}: nothing runs {suffix} files there; convert to .tflite"
+        )
+    for backend in device.backends[suffix]:
+        python = bench.settings.python_for(backend)
+        if python:
+            return backend, python
+    raise SerEdgeError(_missing(device.name, device.backends[suffix][0]))
+
+
+def others(bench: Workbench, path: Path, first: str) -> dict[str, dict[str, Any]]:
+    """Run a file in the device's other back ends.
+
+    Returns
+    -------
+    dict of str to dict
+        By back end, ``result`` and ``scores`` as of `run_in`; or ``why`` it did not run.
+
+    Raises
+    ------
+    SerEdgeError
+        When one cannot run the file, or is not at hand though the user named the device.
+    """
+    settings = bench.settings
+    ran: dict[str, dict[str, Any]] = {}
+    for backend in settings.device.backends[path.suffix]:
+        if backend == first:
+            continue
+        python = settings.python_for(backend)
+        if python:
+            result, scores = run_in(bench, path, backend, python)
+            ran[backend] = {"result": result, "scores": scores}
+        elif settings.is_device_chosen:
+            raise SerEdgeError(_missing(settings.device.name, backend))
+        else:
+            ran[backend] = {"why": f"not at hand; set {TFLITE_PYTHON} to a Python that has it"}
+    return ran
+
+
+def require_known_operators(bench: Workbench, operators: Operators) -> None:
+    """Refuse a file that the newest tflite-runtime does not know, where a device has nothing else.
+
+    Raises
+    ------
+    SerEdgeError
+        When an operator is newer.
+    """
+    device = bench.settings.device
+    newer = version_of(operators.least_tflite) > version_of(NEWEST_TFLITE_RUNTIME)
+    if newer and "tflite-runtime" in device.backends[".tflite"]:
+        raise SerEdgeError(
+            f"{bench.original.path}: has operators of TensorFlow Lite {operators.least_tflite}, "
+            f"which tflite-runtime {NEWEST_TFLITE_RUNTIME} does not know; try --target pi-trixie"
         )
 
 
-def _keras_scores(fitted: FittedModel) -> NDArray[np.float32]:
-    # TensorFlow's start-up notes are of no use here.
-    with quiet_libraries():
-        model = keras.models.load_model(fitted.path, compile=False, safe_mode=True)
-    return np.asarray(model.predict(fitted.comparison, batch_size=64, verbose=0))
+def compared(bench: Workbench, scores: Scores, temperature: float) -> dict[str, Any]:
+    """Compare a file's scores with the original's, window by window and by their labels.
+
+    Parameters
+    ----------
+    bench : Workbench
+        Has the original's scores.
+    scores : ndarray of float32, shape (n, n_labels)
+        The file's, of the windows of validation and test.
+    temperature : float
+        That the file will carry.
+
+    Returns
+    -------
+    dict
+        ``windows`` and the departure over those of test; for "validation" and "test", where
+        recordings are held out, how the original (``before``), the file as it is (``converted``)
+        and with its temperature (``after``) do, and by how many points UAR falls (``uar_drop``).
+    """
+    own = split(bench, scores)
+    report: dict[str, Any] = {
+        "windows": len(own["test"]),
+        **departure(bench.original_scores("test"), own["test"]),
+    }
+    for part, recordings in (bench.held_out or {}).items():
+        before = judged(recordings, bench.original_scores(part))
+        after = judged(recordings, own[part], temperature)
+        report[part] = {
+            "utterances": len(recordings.targets),
+            "agreement": _utterance_agreement(bench, part, own[part]),
+            "before": before,
+            "converted": judged(recordings, own[part]),
+            "after": after,
+            "uar_drop": round(100.0 * (before["uar"] - after["uar"]), 2),
+        }
+    return report
+
+
+def split(bench: Workbench, scores: Scores) -> dict[str, Scores]:
+    """Scores of all windows, by part."""
+    first = len(bench.windows(PARTS[0]))
+    return {PARTS[0]: scores[:first], PARTS[1]: scores[first:]}
+
+
+def _utterance_agreement(bench: Workbench, part: str, scores: Scores) -> float:
+    recordings = bench.held_out[part]  # type: ignore[index]
+    original = recordings.scores(bench.original_scores(part)).argmax(axis=1)
+    return round(float(np.mean(recordings.scores(scores).argmax(axis=1) == original)), 4)
+
+
+def _missing(device: str, backend: str) -> str:
+    how = (
+        f"make an environment with it (Python 3.9 to 3.11: pip install tflite-runtime 'numpy<2') "
+        f"and set {TFLITE_PYTHON} or --tflite-python to its python"
+        if backend == "tflite-runtime"
+        else f"pip install {backend}"
+    )
+    return f"--target {device}: the file must be run in {backend}, which is not at hand here; {how}"

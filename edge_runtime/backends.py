@@ -32,12 +32,25 @@ INTERPRETER_MODULES = {
 
 
 class Backend(Protocol):
-    """What the classifier needs of an interpreter."""
+    """What the classifier needs of an interpreter.
+
+    Attributes
+    ----------
+    name, version : str
+        Of the back end.
+    input_shape : tuple of int
+        Of one window.
+    output_sizes : tuple of int
+        Number of values of each output.
+    score_step : float
+        Real value of one step of the scores; 0.0 where they are floating point.
+    """
 
     name: str
     version: str
     input_shape: tuple[int, ...]
     output_sizes: tuple[int, ...]
+    score_step: float
 
     def run(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Run the model on one window.
@@ -208,6 +221,7 @@ class TfliteBackend:
         _require_scales(path, [self._input, *self._outputs])
         self.input_shape = tuple(int(n) for n in self._input["shape"][1:])
         self.output_sizes = tuple(int(np.prod(o["shape"][1:])) for o in self._outputs)
+        self.score_step = float(self._outputs[0]["quantization"][0])
 
     def run(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Run the model on one window; see `Backend.run`."""
@@ -313,6 +327,7 @@ class OnnxBackend:
     """
 
     name = "onnxruntime"
+    score_step = 0.0
 
     def __init__(self, path: Path, threads: int) -> None:
         self.version = _installed_version("onnxruntime")

@@ -42,6 +42,8 @@ def test_truncated_and_overwritten_model(run):
     rng = np.random.default_rng(0)
     for place in rng.integers(0, len(whole), 10):
         for damaged in (whole[:place], whole[:place] + bytes(200) + whole[place + 200 :]):
+            if damaged == whole:  # HDF5 leaves gaps of zeros
+                continue
             path.write_bytes(damaged)
             assert refused(run) == f"{path}: is damaged; train again"
 

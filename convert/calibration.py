@@ -1,0 +1,120 @@
+"""Fits what makes scores mean what they say: temperature, and the threshold of "unsure"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from convert.datasets import Recordings
+
+COLDEST, HOTTEST = 0.05, 20.0
+LEAST_UTTERANCES = 20
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was fitted on validation recordings.
+
+    Attributes
+    ----------
+    temperature, rejection_threshold : float
+        See `edge_runtime.metadata.ModelMetadata`.
+    report : dict
+        On how many utterances, the cross-entropy before and after, and what the threshold does.
+    """
+
+    temperature: float
+    rejection_threshold: float
+    report: dict[str, Any]
+
+
+NONE = Calibration(1.0, 0.0, {})
+
+
+def fit_calibration(recordings: Recordings, scores: NDArray[np.float32]) -> Calibration:
+    """Fit the temperature, then the rejection threshold, to recordings.
+
+    Parameters
+    ----------
+    recordings : Recordings
+        Of validation.
+    scores : ndarray of float32, shape (n_windows, n_labels)
+        The converted model's, of every window.
+
+    Returns
+    -------
+    Calibration
+        The temperature of the least cross-entropy of the recordings' scores, and the threshold
+        that refuses exactly what is more often wrong than right: above it, right answers outnumber
+        wrong ones by most. `NONE` where there are fewer than 20 utterances.
+
+    References
+    ----------
+    .. [1] C. Guo et al., "On calibration of modern neural networks", ICML 2017, section 4.2.
+    .. [2] C. K. Chow, "On optimum recognition error and reject tradeoff", IEEE Transactions on
+       Information Theory 16(1), 1970 (with a refusal that costs half of an error).
+    """
+    if len(recordings.targets) < LEAST_UTTERANCES:
+        return NONE
+    found = minimize_scalar(
+        lambda log: cross_entropy(recordings, scores, float(np.exp(log))),
+        bounds=(np.log(COLDEST), np.log(HOTTEST)),
+        method="bounded",
+        options={"xatol": 1e-3},
+    )
+    temperature = round(float(np.exp(found.x)), 4)
+    calibrated = recordings.scores(scores, temperature)
+    confidence = calibrated.max(axis=1)
+    right = calibrated.argmax(axis=1) == recordings.targets
+    threshold = round(rejection_threshold(confidence, right), 4)
+    accepted = confidence >= threshold
+    return Calibration(
+        temperature,
+        threshold,
+        {
+            "fitted_on": f"{len(right)} {recordings.part} utterances",
+            "cross_entropy_before": round(cross_entropy(recordings, scores, 1.0), 4),
+            "cross_entropy_after": round(cross_entropy(recordings, scores, temperature), 4),
+            "accepted": round(float(accepted.mean()), 4),
+            "right_when_accepted": round(float(right[accepted].mean()), 4)
+            if accepted.any()
+            else None,
+        },
+    )
+
+
+def cross_entropy(recordings: Recordings, scores: NDArray[np.float32], temperature: float) -> float:
+    """Mean negative log-likelihood of the recordings' labels, in nats."""
+    given = recordings.scores(scores, temperature)
+    of_truth = given[np.arange(len(given)), recordings.targets]
+    return float(-np.mean(np.log(np.maximum(of_truth, np.finfo(np.float32).tiny))))
+
+
+def rejection_threshold(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
+    """The confidence from which on right answers outnumber wrong ones by most.
+
+    Parameters
+    ----------
+    confidence : ndarray of float32, shape (n,)
+        Score of each answer, 0 to 1.
+    right : ndarray of bool, shape (n,)
+        Whether it is right.
+
+    Returns
+    -------
+    float
+        0 to 1; halfway between the last refused and the first accepted. 0 when refusing gains
+        nothing.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    gain = np.cumsum(np.where(right[order], 1, -1))
+    # Among equally good ones, the threshold that refuses least.
+    accepted = len(gain) - 1 - int(np.argmax(gain[::-1]))
+    ranked = confidence[order]
+    if accepted == len(ranked) - 1 or gain[accepted] <= 0:
+        return 0.0
+    return float((ranked[accepted] + ranked[accepted + 1]) / 2)
