@@ -32,7 +32,7 @@ class Calibration:
     report: dict[str, Any]
 
 
-NONE = Calibration(1.0, 0.0, {})
+NONE = Calibration(1.0, 0.0, {"not_fitted": "no labelled recordings were held out"})
 
 
 def fit_calibration(recordings: Recordings, scores: NDArray[np.float32]) -> Calibration:
@@ -50,18 +50,22 @@ def fit_calibration(recordings: Recordings, scores: NDArray[np.float32]) -> Cali
     Calibration
         The temperature of the least cross-entropy of the recordings' scores, and the threshold
         that refuses exactly what is more often wrong than right: above it, right answers outnumber
-        wrong ones by most. `NONE` where there are fewer than 20 utterances.
+        wrong ones by most. With fewer than 20 utterances nothing is fitted.
 
     References
     ----------
     .. [1] C. Guo et al., "On calibration of modern neural networks", ICML 2017, section 4.2.
     .. [2] C. K. Chow, "On optimum recognition error and reject tradeoff", IEEE Transactions on
        Information Theory 16(1), 1970 (with a refusal that costs half of an error).
+    .. [3] J. Platt, "Probabilistic Outputs for Support Vector Machines", 1999, section 2.2 (targets
+       a little below one, so that a few utterances that are all right do not make it certain).
     """
     if len(recordings.targets) < LEAST_UTTERANCES:
-        return NONE
+        n = len(recordings.targets)
+        why = f"{n} {recordings.part} utterances; at least {LEAST_UTTERANCES} are needed"
+        return Calibration(1.0, 0.0, {"not_fitted": why})
     found = minimize_scalar(
-        lambda log: cross_entropy(recordings, scores, float(np.exp(log))),
+        lambda log: smoothed_cross_entropy(recordings, scores, float(np.exp(log))),
         bounds=(np.log(COLDEST), np.log(HOTTEST)),
         method="bounded",
         options={"xatol": 1e-3},
@@ -92,6 +96,18 @@ def cross_entropy(recordings: Recordings, scores: NDArray[np.float32], temperatu
     given = recordings.scores(scores, temperature)
     of_truth = given[np.arange(len(given)), recordings.targets]
     return float(-np.mean(np.log(np.maximum(of_truth, np.finfo(np.float32).tiny))))
+
+
+def smoothed_cross_entropy(
+    recordings: Recordings, scores: NDArray[np.float32], temperature: float
+) -> float:
+    """Cross-entropy with targets of (n + 1) / (n + 2), the rest spread over the other labels."""
+    given = np.maximum(recordings.scores(scores, temperature), np.finfo(np.float32).tiny)
+    n, n_labels = given.shape
+    rest = 1.0 / (n + 2) / (n_labels - 1)
+    targets = np.full(given.shape, rest)
+    targets[np.arange(n), recordings.targets] = (n + 1) / (n + 2)
+    return float(-np.mean(np.sum(targets * np.log(given.astype(np.float64)), axis=1)))
 
 
 def rejection_threshold(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> float:

@@ -256,7 +256,7 @@ def _version(package: str) -> str:
 
 def _describe(bench: Workbench, path: Path, full: dict[str, Any], calibration: Calibration) -> None:
     metadata = bench.original.metadata
-    if calibration is not NONE:
+    if "fitted_on" in calibration.report:
         metadata = replace(
             metadata,
             temperature=calibration.temperature,

@@ -166,7 +166,7 @@ def _figures(report: Report) -> list[str]:
     ]
     parts = [part for part in ("validation", "test") if part in report]
     if not parts:
-        return [*lines, "No labelled recordings were held out, so no UAR and no calibration.", ""]
+        return lines
     rows = [["part", "utterances", "model", "UAR", "WA", "ECE"]]
     models = {"before": "float", "converted": "converted", "after": "converted, calibrated"}
     for part in parts:
@@ -208,8 +208,8 @@ def _attempts(report: Report) -> list[str]:
 
 
 def _calibration(calibration: Report) -> list[str]:
-    if "fitted_on" not in calibration:
-        return []
+    if "not_fitted" in calibration:
+        return ["## Calibration", "", f"None: {calibration['not_fitted']}.", ""]
     right = calibration["right_when_accepted"]
     return [
         "## Calibration",

@@ -17,16 +17,6 @@ from .conftest import Trained
 
 
 @pytest.fixture
-def run(tmp_path: Path, trained: Trained) -> Path:
-    """A copy of the finished run, to be damaged."""
-    folder = tmp_path / "run"
-    folder.mkdir()
-    for name in ("model.keras", "ser_edge.json", "representative.npz"):
-        shutil.copy(trained.folder / name, folder / name)
-    return folder
-
-
-@pytest.fixture
 def refused(capsys: pytest.CaptureFixture[str]):
     """Run ser-convert, which must refuse in one line and leave every file as it was."""
 
