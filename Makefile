@@ -21,7 +21,7 @@ ONNX_PY := .venv-onnx/bin/python
 TFLITE_PY := .venv-tflite/bin/python
 # tflite-runtime is built against numpy 1 and published for CPython 3.9 to 3.11.
 TFLITE_PINS := tflite-runtime==2.14.0 numpy==1.26.4
-TEST_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins espeak-ng chromium
+TEST_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins espeak-ng chromium qemu-user
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -80,10 +80,10 @@ tables: $(VENV)/.stamp-dev  ## write the documents' tables from the stored resul
 
 clean:  ## remove build outputs and caches; keeps environments, models and corpora
 	rm -rf build dist *.egg-info htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -not -path './.venv*' -not -path './.arm64*' -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the environments as well
-	rm -rf .venv .venv-base .venv-onnx .venv-tflite
+	rm -rf .venv .venv-base .venv-onnx .venv-tflite .arm64
 
 # $(call judged,RUN,RESULT): convert a run's model and store how its files do on the run's test part.
 define judged
@@ -131,7 +131,7 @@ $(VENV)/.stamp-dev: $(SETUP) | $(VENV)/bin/pip
 	$(PIP) install -q -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.stamp-base
 
-test-environments: .venv-base/.stamp .venv-onnx/.stamp .venv-tflite/.stamp
+test-environments: .venv-base/.stamp .venv-onnx/.stamp .venv-tflite/.stamp .arm64/.stamp
 
 .venv-base/.stamp: $(SETUP) | $(VENV)/bin/pip
 	@[ -x .venv-base/bin/pip ] || { $(call new_venv,.venv-base,$(PY)); }
@@ -160,6 +160,12 @@ test-environments: .venv-base/.stamp .venv-onnx/.stamp .venv-tflite/.stamp
 		$(TFLITE_PY) -m pip install -q --disable-pip-version-check --no-deps -e .; \
 		touch $@; \
 	fi
+
+# A user land of aarch64, which runs under qemu; its program writes the stamp, last of all.
+.arm64/.stamp: benchmarks/arm64_root.py benchmarks/debian_packages.py | $(VENV)/.stamp-dev
+	@echo "Making a user land of aarch64 for the tests: about 200 MB in .arm64."; \
+	why=$$($(PY) -m benchmarks.arm64_root .arm64 2>&1) \
+		|| echo "make: $$why; so the tests on aarch64 will be skipped" >&2
 
 debian-packages:
 	@command -v dpkg-query >/dev/null || exit 0; missing=; \
