@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from edge_runtime.errors import SerEdgeError
 TASK, ARRAYS, RESULT, RESULT_ARRAYS = "task.json", "arrays.npz", "result.json", "results.npz"
 ERROR = "error"
 LONGEST_REASON = 300
+LOCATION = re.compile(r"^.*error: (loc\(.*\): )?")
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -191,6 +193,9 @@ def _done(
         return do(task, arrays)
     except SerEdgeError as error:
         return {ERROR: str(error)}, {}
+    except OSError as error:
+        where = f"{error.strerror or error} in {Path.cwd().parent}"
+        return {ERROR: f"{where}; make room there or set TMPDIR to another folder"}, {}
     # Converters raise whatever they like, of no common kind.
     except Exception as error:
         return {ERROR: _reason(error)}, {}
@@ -201,6 +206,8 @@ def _reason(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     named = [line for line in lines if "error:" in line]
     chosen = (named or lines or ["no reason given"])[0]
+    # MLIR puts the whole place before what is wrong there.
+    chosen = LOCATION.sub("", chosen)
     return f"{type(error).__name__}: {chosen}"[:LONGEST_REASON]
 
 

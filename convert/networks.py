@@ -42,7 +42,8 @@ def _reason(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     if "lambda" in text.lower():
         return "it carries code in a Lambda layer, which is never run: use a layer of Keras's own"
-    return f"Keras cannot load it: {text[:200]}"
+    # Of exceptions within exceptions the innermost says what is wrong.
+    return f"Keras cannot load it: {text.rpartition('Exception encountered: ')[2][:200]}"
 
 
 def with_batch_of_one(model: keras.Model, shape: tuple[int, ...]) -> keras.Model:

@@ -139,6 +139,7 @@ def _choose(
     bench: Workbench, target: Target, working: Path, backend: str, python: str
 ) -> dict[str, Any]:
     """Try one way after the other until what it loses on validation is within the limit."""
+    bench.original_scores("validation")  # what is wrong with the original is said first
     log: list[dict[str, Any]] = []
     for attempt in attempts(bench, target):
         make(bench, target, attempt, working)

@@ -190,7 +190,9 @@ def _with_ranges(network: bytes, windows: Windows, method: str) -> bytes:
         interpreter.set_tensor(place, window[None])
         interpreter.invoke()
         for index, histogram in histograms.items():
-            histogram.add(interpreter.get_tensor(index))
+            # What the interpreter optimised away has no values, and keeps its range.
+            with contextlib.suppress(ValueError):
+                histogram.add(interpreter.get_tensor(index))
     for index, histogram in histograms.items():
         low, high = range_of(histogram, method)
         tensors[index].min = np.array([low], dtype=np.float32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -54,19 +53,17 @@ def test_least_squared_error_is_no_worse_than_the_whole_range(values):
     assert error(histogram, "mse") <= error(histogram, "minmax") * (1 + 1e-9)
 
 
-@pytest.mark.parametrize("method", ["percentile", "mse"])
-def test_a_far_outlier_does_not_take_all_the_steps(method):
+def test_a_far_outlier_does_not_take_the_steps_of_a_percentile():
     values = np.random.default_rng(0).normal(size=100_000).astype(np.float32)
     values[0] = 30.0
     histogram = histogram_of(values)
-    assert range_of(histogram, method)[1] < 0.7 * range_of(histogram, "minmax")[1]
-    inner = np.abs(histogram.centres) < 4.0
-    counts = np.where(inner, histogram.counts, 0)
+    assert range_of(histogram, "percentile")[1] < 0.2 * range_of(histogram, "minmax")[1]
+    counts = np.where(np.abs(histogram.centres) < 3.0, histogram.counts, 0)
     errors = [
         squared_error(histogram.centres, counts, *range_of(histogram, name))
-        for name in (method, "minmax")
+        for name in ("percentile", "minmax")
     ]
-    assert errors[0] < errors[1]
+    assert errors[0] < errors[1] / 4
 
 
 @given(st.floats(-50, 0), st.floats(0.1, 50), st.lists(st.floats(0, 1), min_size=1, max_size=50))

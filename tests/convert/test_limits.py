@@ -1,0 +1,68 @@
+"""When the plain way loses too much, others follow, and what is responsible is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from convert.cli import main
+
+from .conftest import converts
+
+
+@pytest.fixture
+def lopsided(run: Path) -> Path:
+    """The run's network behind a scale that one channel in a thousand steps needs.
+
+    Eight bits over all channels leave the others nothing, as long as that layer is in int8.
+    """
+    made = keras.models.load_model(run / "model.keras", compile=False)
+    inputs = keras.Input(made.input_shape[1:])
+    wide = keras.layers.Concatenate(name="wide")(
+        [inputs, 3000.0 * keras.ops.ones_like(inputs[..., :1]) + inputs[..., :1]]
+    )
+    narrow = keras.layers.Conv1D(20, 1, use_bias=False, name="narrow")
+    outputs = made(narrow(wide))
+    narrow.set_weights([np.concatenate([np.eye(20), np.zeros((1, 20))])[None]])
+    keras.Model(inputs, outputs).save(run / "lopsided.keras")
+    return run / "lopsided.keras"
+
+
+def test_layers_stay_in_float_where_nothing_else_helps(lopsided, capsys):
+    report = converts(capsys, lopsided, "--int8")
+    tried = [one["settings"] for one in report["attempts"]]
+    assert tried[:3] == ["minmax ranges", "percentile ranges", "mse ranges"]
+    assert "in float32" in report["settings"]
+    assert report["settings"] == tried[-1]
+    assert report["attempts"][0]["agreement"] < 0.9
+    assert report["attempts"][-1]["uar_drop"] <= 0.5
+    assert report["agreement"] >= 0.9
+    assert 0.0 < report["float_operators"] < 0.6
+    # From outside it is an int8 file all the same.
+    details = Interpreter(model_path=report["file"]).get_input_details()[0]
+    assert details["dtype"] == np.int8
+    assert {row["layer"] for row in report["layers"][:4]} & {"wide_1", "narrow_1", "wide", "narrow"}
+
+
+def test_one_way_alone_is_tried_when_it_is_named(run, capsys):
+    report = converts(capsys, run / "model.keras", "--int8", "--ranges", "mse")
+    assert [one["settings"] for one in report["attempts"]] == ["mse ranges"]
+
+
+def test_onnx_has_ways_of_its_own(lopsided, capsys):
+    assert main([str(lopsided), "--onnx-int8"]) == 1
+    err = capsys.readouterr().err
+    assert "not written, for the onnx-int8 model" in err
+    assert "(2 ways tried)" in err
+
+
+@pytest.mark.parametrize("points", ["-1", "101", "much"])
+def test_limit_is_points(run, points, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([str(run / "model.keras"), "--int8", "--max-uar-drop", points])
+    assert caught.value.code == 2
+    assert "--max-uar-drop" in capsys.readouterr().err
