@@ -18,7 +18,6 @@ from train.fit import fit
 from train.lineage import start_of
 from train.progress import say
 from train.recipe import Recipe
-from train.report import REPORT_FILE, write_report
 from train.runs import SCORE_DECIMALS, Run, save_run, stored_figures
 from train.splits import Protocol, Split, automatic, random_protocol, warnings_of
 from train.splits.names import ASED_NOTE
@@ -59,14 +58,20 @@ def run_split(
         When a part of the split is empty, the folder cannot be written, or it holds a run of
         another recipe, split or seed, or one of other recordings.
     """
-    figures = stored_figures(folder, recipe, split, seed)
-    if figures is None:
-        figures = _train_and_judge(recipe, split, protocol, place, seed, folder)
-        write_report(folder)
-    elif not (folder / REPORT_FILE).is_file():
-        write_report(folder)
+    stored = stored_figures(folder, recipe, split, seed)
+    figures = stored or _train_and_judge(recipe, split, protocol, place, seed, folder)
+    _report(folder, anew=stored is None)
     remove_checkpoint(folder)
     return figures
+
+
+def _report(folder: Path, anew: bool) -> None:
+    """Write the report where there is none, or anew."""
+    # Late: training need not wait for what draws.
+    from train.report import REPORT_FILE, write_report
+
+    if anew or not (folder / REPORT_FILE).is_file():
+        write_report(folder)
 
 
 def _train_and_judge(
