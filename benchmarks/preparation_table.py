@@ -13,9 +13,8 @@ def preparation_table(results: Results) -> str:
     rows: list[list[str]] = []
     for result in of_kind(results, "preparation"):
         peers = next(iter(result["times_faster"].values()))
-        rows += rows or [
-            ["files", "chain", "times real time", *(f"times {peer}" for peer in peers)]
-        ]
+        if not rows:
+            rows = [["files", "chain", "times real time", *(f"times {peer}" for peer in peers)]]
         for name, real_time in result["times_real_time"].items():
             faster = result["times_faster"].get(name, {})
             ratios = [_ratio(faster.get(peer)) for peer in peers]

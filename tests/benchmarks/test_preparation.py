@@ -106,9 +106,14 @@ def test_the_table_has_ratios_and_no_times() -> None:
         "times_real_time": {NOTEBOOK: ratio, EMPTY_CACHE: ratio},
         "times_faster": {EMPTY_CACHE: {NOTEBOOK: ratio}},
     }
-    assert preparation_table({"preparation": [result]}).splitlines()[2:] == [
-        f"| TESS, FLAC | {NOTEBOOK} | 2.0 (1.0 - 3.0) |  |",
-        f"| TESS, FLAC | {EMPTY_CACHE} | 2.0 (1.0 - 3.0) | 2.0 (1.0 - 3.0) |",
+    both = [result, {**result, "formats": ["WAV"]}]
+    assert preparation_table({"preparation": both}).splitlines()[2:] == [
+        f"| TESS, {name} | {chain}"
+        for name in ("FLAC", "WAV")
+        for chain in (
+            f"{NOTEBOOK} | 2.0 (1.0 - 3.0) |  |",
+            f"{EMPTY_CACHE} | 2.0 (1.0 - 3.0) | 2.0 (1.0 - 3.0) |",
+        )
     ]
 
 
