@@ -78,6 +78,14 @@ def _add_preparation(commands: Any) -> None:
         metavar="N",
         help="how many, drawn at random (default: 100)",
     )
+    preparation.add_argument(
+        "--as",
+        dest="form",
+        choices=("stored", "wav"),
+        default="stored",
+        help="the files as they are stored, or lossless copies of them as WAV, made in a temporary "
+        "folder (default: stored)",
+    )
     _add_rounds(preparation, 5)
     _add_outcome(preparation)
     preparation.set_defaults(work=_preparation)
@@ -207,6 +215,7 @@ def _preparation(arguments: argparse.Namespace) -> int:
         arguments.corpus,
         arguments.utterances,
         arguments.rounds,
+        arguments.form == "wav",
     )
     if arguments.store:
         store(result, arguments.store)

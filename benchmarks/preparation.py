@@ -58,11 +58,16 @@ STRETCH = (
 LEAST_THAN_NOTEBOOK = 5.0
 LEAST_THAN_REAL_TIME = 300.0
 
+# What WAV stores as it is; other samples, those of lossy formats among them, it takes as floats.
+WAV_SUBTYPES = {"PCM_16", "PCM_24", "PCM_32"}
+
 Means = NDArray[np.floating[Any]]
 Contender = tuple[str, Callable[[], Any]]
 
 
-def bench_preparation(corpora: Path, corpus: str, n_utterances: int, rounds: int) -> dict[str, Any]:
+def bench_preparation(
+    corpora: Path, corpus: str, n_utterances: int, rounds: int, as_wav: bool = False
+) -> dict[str, Any]:
     """Time the preparation of random utterances of a corpus.
 
     Parameters
@@ -75,6 +80,9 @@ def bench_preparation(corpora: Path, corpus: str, n_utterances: int, rounds: int
         How many of its utterances; all where it has fewer.
     rounds : int
         How often each chain prepares them.
+    as_wav : bool
+        Prepare lossless copies as WAV, the form in which most corpora are downloaded, in place of
+        the files themselves. They are made before anything is timed.
 
     Returns
     -------
@@ -93,7 +101,15 @@ def bench_preparation(corpora: Path, corpus: str, n_utterances: int, rounds: int
         notebooks' chain.
     """
     paths = _chosen(corpora, corpus, n_utterances)
-    lengths, rates = _measured(paths)
+    if not as_wav:
+        return _result(paths, corpus, rounds)
+    with TemporaryDirectory() as folder:
+        return _result(_wav_copies(paths, Path(folder)), corpus, rounds)
+
+
+def _result(paths: list[Path], corpus: str, rounds: int) -> dict[str, Any]:
+    about = [_described(path) for path in paths]
+    lengths = [float(one.duration) for one in about]
     extraction = Extraction(load_recipe(RECIPE).features, STRETCH)
     wall, processor = _timed(paths, extraction, rounds)
     real_time = {name: percentiles(sum(lengths) / times) for name, times in wall.items()}
@@ -107,7 +123,8 @@ def bench_preparation(corpora: Path, corpus: str, n_utterances: int, rounds: int
         "corpus": corpus,
         "utterances": len(paths),
         "audio_seconds": round(sum(lengths), 2),
-        "sample_rates": sorted(set(rates)),
+        "formats": sorted({one.format for one in about}),
+        "sample_rates": sorted({int(one.samplerate) for one in about}),
         "rounds": rounds,
         "config": extraction.config.to_dict(),
         "versions": {name: version(name) for name in ("numpy", "librosa", "soxr", "soundfile")},
@@ -139,22 +156,29 @@ def _chosen(corpora: Path, corpus: str, n_utterances: int) -> list[Path]:
     return [paths[index] for index in drawn]
 
 
-def _measured(paths: list[Path]) -> tuple[list[float], list[int]]:
-    """Seconds and sample rate of each file."""
-    lengths, rates = [], []
-    for path in paths:
-        try:
-            about = soundfile.info(path)
-        except (OSError, soundfile.SoundFileError) as error:
-            raise SerEdgeError(f"{path}: cannot be read ({error})") from error
-        if about.duration <= NOTEBOOK_OFFSET_SECONDS:
-            raise SerEdgeError(
-                f"{path}: ends before {NOTEBOOK_OFFSET_SECONDS:g} s, where the chain it is "
-                "compared with begins; choose another corpus"
-            )
-        lengths.append(float(about.duration))
-        rates.append(int(about.samplerate))
-    return lengths, rates
+def _described(path: Path) -> Any:
+    """Length, sample rate and format of a file that the notebooks' chain can prepare."""
+    try:
+        about = soundfile.info(path)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise SerEdgeError(f"{path}: cannot be read ({error})") from error
+    if about.duration <= NOTEBOOK_OFFSET_SECONDS:
+        raise SerEdgeError(
+            f"{path}: ends before {NOTEBOOK_OFFSET_SECONDS:g} s, where the chain it is "
+            "compared with begins; choose another corpus"
+        )
+    return about
+
+
+def _wav_copies(paths: list[Path], folder: Path) -> list[Path]:
+    """Copies of the files as WAV, with the very same samples."""
+    copies = [folder / f"{number:06}.wav" for number in range(len(paths))]
+    for path, copy in zip(paths, copies):
+        subtype = _described(path).subtype
+        subtype = subtype if subtype in WAV_SUBTYPES else "FLOAT"
+        samples, rate = soundfile.read(path, dtype="float32" if subtype == "FLOAT" else "int32")
+        soundfile.write(copy, samples, rate, subtype)
+    return copies
 
 
 def _timed(

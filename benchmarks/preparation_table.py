@@ -13,13 +13,12 @@ def preparation_table(results: Results) -> str:
     rows: list[list[str]] = []
     for result in of_kind(results, "preparation"):
         peers = next(iter(result["times_faster"].values()))
-        rows += rows or [
-            ["corpus", "chain", "times real time", *(f"times {peer}" for peer in peers)]
-        ]
+        if not rows:
+            rows = [["files", "chain", "times real time", *(f"times {peer}" for peer in peers)]]
         for name, real_time in result["times_real_time"].items():
             faster = result["times_faster"].get(name, {})
             ratios = [_ratio(faster.get(peer)) for peer in peers]
-            rows.append([result["corpus"], name, _ratio(real_time), *ratios])
+            rows.append([_files(result), name, _ratio(real_time), *ratios])
     return markdown(rows)
 
 
@@ -27,7 +26,7 @@ def targets_list(results: Results) -> str:
     """Give each target with what was reached, as a list."""
     lines = []
     for result in of_kind(results, "preparation"):
-        lines += [f"- {result['corpus']}: {_verdict(target)}" for target in result["targets"]]
+        lines += [f"- {_files(result)}: {_verdict(target)}" for target in result["targets"]]
     return "\n".join(lines)
 
 
@@ -36,7 +35,7 @@ def as_text(result: dict[str, Any]) -> str:
     rates = ", ".join(map(str, result["sample_rates"]))
     lines = [
         result["protocol"],
-        f"{result['corpus']}: {result['utterances']} utterances, {result['audio_seconds']:g} s at "
+        f"{_files(result)}: {result['utterances']} utterances, {result['audio_seconds']:g} s at "
         f"{rates} Hz, {result['rounds']} rounds",
         f"{'':<34}{'s p50':>9}{'p90':>9}{'x real time':>13}{'processor':>11}",
     ]
@@ -55,6 +54,10 @@ def as_text(result: dict[str, Any]) -> str:
         f"{result['largest_difference']:.1e}"
     )
     return "\n".join(lines)
+
+
+def _files(result: dict[str, Any]) -> str:
+    return f"{result['corpus']}, {' and '.join(result['formats'])}"
 
 
 def _verdict(target: dict[str, Any]) -> str:

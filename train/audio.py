@@ -40,4 +40,4 @@ def read_utterance(path: Path, sample_rate: int, channel: int | None = None) -> 
         chunks = list(source.chunks())
     if not chunks:
         raise SerEdgeError(f"{path}: is too short to hold a sample")
-    return np.concatenate(chunks)
+    return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import math
 import os
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +21,9 @@ from edge_runtime.quiet import quiet_libraries
 if TYPE_CHECKING:
     from train.evaluate import Place
 
+# Keras does without them where they are missing. Here it need not find them, for nothing of what it
+# offers with them is used, and importing them takes longer than all else before training begins.
+NOT_FOR_KERAS = ("sklearn", "pandas", "matplotlib")
 MOST_SEED = (1 << 32) - 1  # what Keras takes
 
 
@@ -468,5 +474,32 @@ def _summary(figures: dict[str, Any]) -> str:
 def _import_keras() -> None:
     """Import Keras without TensorFlow's start-up notes, unless the user asked for them."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet_libraries():
+    with quiet_libraries(), _without(NOT_FOR_KERAS), _uncollected():
         import keras  # noqa: F401
+
+
+@contextmanager
+def _without(packages: Iterable[str]) -> Iterator[None]:
+    """Make imports fail for packages that are not imported yet, as if they were not installed."""
+    hidden = [name for name in packages if name not in sys.modules]
+    # What Python's import system documents None to mean.
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Spare imports the garbage collector, which would go through all that they have made so far.
+
+    Nearly all of it stays until the program ends, and so is left alone afterwards too.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -25,7 +25,6 @@ from train.fit import fit
 from train.lineage import start_of
 from train.progress import say
 from train.recipe import Recipe
-from train.report import REPORT_FILE, write_report
 from train.runs import SCORE_DECIMALS, Run, save_run, stored_figures, stored_metadata, write_arrays
 from train.splits import Protocol, Split, automatic, random_protocol, warnings_of
 from train.splits.names import ASED_NOTE
@@ -66,18 +65,22 @@ def run_split(
         When a part of the split is empty, the folder cannot be written, or it holds a run of
         another recipe, split or seed, or one of other recordings.
     """
-    figures = stored_figures(folder, recipe, split, seed)
-    if figures is None:
-        figures = _train_and_judge(recipe, split, protocol, place, seed, folder)
-        write_report(folder)
-    else:
-        if not (folder / HELD_OUT_FILE).is_file():
-            metadata = stored_metadata(folder)
-            write_conversion_data(folder, recipe, split, metadata, place, seed)
-        if not (folder / REPORT_FILE).is_file():
-            write_report(folder)
+    stored = stored_figures(folder, recipe, split, seed)
+    figures = stored or _train_and_judge(recipe, split, protocol, place, seed, folder)
+    if not (folder / HELD_OUT_FILE).is_file():
+        write_conversion_data(folder, recipe, split, stored_metadata(folder), place, seed)
+    _report(folder, anew=stored is None)
     remove_checkpoint(folder)
     return figures
+
+
+def _report(folder: Path, anew: bool) -> None:
+    """Write the report where there is none, or anew."""
+    # Late: training need not wait for what draws.
+    from train.report import REPORT_FILE, write_report
+
+    if anew or not (folder / REPORT_FILE).is_file():
+        write_report(folder)
 
 
 def _train_and_judge(

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.reliability import expected_calibration_error, reliability_bins
@@ -54,6 +53,8 @@ def figures_of(
     guesses = scores.argmax(axis=1)
     present = np.unique(targets)
     names = [labels[index] for index in present]
+    from sklearn.metrics import precision_recall_fscore_support  # late, to begin training sooner
+
     precision, recall, f1, _ = precision_recall_fscore_support(
         targets, guesses, labels=present, average=None, zero_division=0.0
     )
@@ -130,6 +131,8 @@ def _confusion(
 ) -> NDArray[np.int64]:
     if n_labels == 1:  # scikit-learn warns of it
         return np.array([[len(targets)]])
+    from sklearn.metrics import confusion_matrix
+
     matrix: NDArray[np.int64] = confusion_matrix(targets, guesses, labels=range(n_labels))
     return matrix
 

@@ -11,12 +11,11 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, log_loss, recall_score
 from tqdm import tqdm
 
 from edge_runtime.errors import SerEdgeError
 from train.checkpoint import Checkpoint, Weights
-from train.progress import say
+from train.progress import say, seconds_since_start
 
 # Less than that is not worth the time that writing takes.
 SECONDS_BETWEEN_CHECKPOINTS = 5.0
@@ -103,6 +102,7 @@ def run_rounds(
     if stored is not None:
         best, progress = stored[0], Progress(**stored[1])
         say(f"resumed after round {progress.done}")
+    say(_beginning())
     bar = tqdm(
         total=plan.rounds, initial=progress.done, desc="training", unit="round", disable=None
     )
@@ -121,6 +121,13 @@ def run_rounds(
     if plan.restore_best:
         model.set_weights(best)
     return progress.history
+
+
+def _beginning() -> str:
+    seconds = seconds_since_start()
+    return "training begins" + (
+        "" if seconds is None else f", {seconds:.1f} s after the program's start"
+    )
 
 
 def _round(
@@ -155,6 +162,8 @@ def _diverged(number: int, sign: str) -> SerEdgeError:
 
 def validation_figures(targets: NDArray[np.int64], scores: NDArray[Any]) -> dict[str, float]:
     """Cross-entropy, accuracy and UAR on the validation part; UAR over the classes it has."""
+    from sklearn.metrics import accuracy_score, log_loss, recall_score  # training has begun by now
+
     guesses = scores.argmax(axis=1)
     scores = scores.astype(np.float64)
     normalised = scores / scores.sum(axis=1, keepdims=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 from tqdm import tqdm
 
 LINE_SECONDS = 30.0
+STARTED_FIELD = 19  # of /proc/PID/stat behind the name, in ticks since the system started
 
 Item = TypeVar("Item")
 
@@ -62,3 +65,14 @@ def say(line: str) -> None:
         The line, without its end.
     """
     tqdm.write(line, file=sys.stderr)
+
+
+def seconds_since_start() -> float | None:
+    """Seconds since this process was started; None on systems other than Linux."""
+    try:
+        # The name of the program, in brackets, may hold anything.
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        started = int(fields[STARTED_FIELD]) / os.sysconf("SC_CLK_TCK")
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - started
+    except (OSError, AttributeError):
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -56,7 +57,7 @@ class Decoder:
         # By descriptor: by name, libsndfile's wrapper would look at the suffix after all.
         os.lseek(stream.fileno(), 0, os.SEEK_SET)
         with self._decoding():
-            self._file = _open_forward_only(soundfile, stream.fileno())
+            self._file = _forward_only(soundfile)(stream.fileno(), closefd=False)
         self.sample_rate, self.channels = int(self._file.samplerate), int(self._file.channels)
         self.n_frames = self._promised_frames()
         self._frames_read = 0
@@ -79,6 +80,9 @@ class Decoder:
         SerEdgeError
             When the file is damaged, or ends before the length that it promises.
         """
+        if self.n_frames is not None:
+            # libsndfile fills with zeros what it is asked for beyond the end.
+            n_frames = min(n_frames, self.n_frames - self._frames_read)
         with self._decoding():
             block = self._file.read(n_frames, dtype="float32", always_2d=True)
         self._frames_read += len(block)
@@ -139,14 +143,15 @@ def _import_soundfile(kind: str, name: str) -> Any:
     return soundfile
 
 
-def _open_forward_only(soundfile: Any, descriptor: int) -> Any:
+@lru_cache(maxsize=1)
+def _forward_only(soundfile: Any) -> Any:
     class ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
         # SoundFile seeks after each read to where it stands already. In MP3 that is not exact:
         # every block would begin with a glitch.
         def seekable(self) -> bool:
             return False
 
-    return ForwardOnly(descriptor, closefd=False)
+    return ForwardOnly
 
 
 def _require_whole(stream: BinaryIO, kind: str, name: str) -> None:

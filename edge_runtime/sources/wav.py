@@ -249,12 +249,15 @@ def _decode(raw: bytes, wav_format: WavFormat) -> NDArray[np.float32]:
         with np.errstate(over="ignore"):
             samples = stored.astype(np.float32)
     elif wav_format.bits == 8:
-        samples = (stored.astype(np.float32) - np.float32(128)) / np.float32(128)
+        samples = stored.astype(np.float32)
+        samples -= np.float32(128)
+        samples /= np.float32(128)
     else:
         if wav_format.bits == 24:
             stored = _widen_24_bit(stored)
         full_scale = 2.0 ** (stored.dtype.itemsize * 8 - 1)
-        samples = stored.astype(np.float32) / np.float32(full_scale)
+        samples = stored.astype(np.float32)
+        samples /= np.float32(full_scale)
     return samples.reshape(-1, wav_format.channels)
 
 

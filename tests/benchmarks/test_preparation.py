@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from benchmarks.preparation import (
     ALL_CORES,
@@ -76,23 +77,43 @@ def test_targets_are_judged_by_the_median(tones: Path) -> None:
 def test_the_text_names_every_chain_and_target(tones: Path) -> None:
     result = ser_bench("preparation", "--corpora", tones, "--rounds", 1, "--utterances", 100)
     assert result.returncode == 0, result.stderr
-    assert "TESS: 6 utterances, 7.2 s at 16000 Hz, 1 rounds" in result.stdout
+    assert "TESS, WAV: 6 utterances, 7.2 s at 16000 Hz, 1 rounds" in result.stdout
     lines = result.stdout.splitlines()
     for chain in CHAINS:
         assert sum(line.startswith(f"{chain}  ") for line in lines) == 1
     assert sum(line.startswith("target: at least ") for line in lines) == 3
 
 
+@pytest.mark.parametrize(("name", "subtype"), [("FLAC", "PCM_16"), ("OGG", "VORBIS")])
+def test_files_of_any_format_are_timed_as_wav(tmp_path: Path, name: str, subtype: str) -> None:
+    path = tmp_path / "TESS" / f"OAF_back_sad.{name.lower()}"
+    path.parent.mkdir()
+    soundfile.write(path, 0.3 * tone(3, 0, TIMES * SECONDS), TIMES * RATE, subtype, format=name)
+    options = ("--corpora", tmp_path, "--rounds", 1, "--format", "jsonl")
+    as_stored = json.loads(ser_bench("preparation", *options).stdout)
+    as_wav = json.loads(ser_bench("preparation", *options, "--as", "wav").stdout)
+    assert (as_stored["formats"], as_wav["formats"]) == ([name], ["WAV"])
+    # The samples are the same, so that the features are.
+    for key in ("audio_seconds", "sample_rates", "largest_difference"):
+        assert as_wav[key] == as_stored[key]
+
+
 def test_the_table_has_ratios_and_no_times() -> None:
     ratio = {"p10": 1.0, "p50": 2.0, "p90": 3.0}
     result = {
         "corpus": "TESS",
+        "formats": ["FLAC"],
         "times_real_time": {NOTEBOOK: ratio, EMPTY_CACHE: ratio},
         "times_faster": {EMPTY_CACHE: {NOTEBOOK: ratio}},
     }
-    assert preparation_table({"preparation": [result]}).splitlines()[2:] == [
-        f"| TESS | {NOTEBOOK} | 2.0 (1.0 - 3.0) |  |",
-        f"| TESS | {EMPTY_CACHE} | 2.0 (1.0 - 3.0) | 2.0 (1.0 - 3.0) |",
+    both = [result, {**result, "formats": ["WAV"]}]
+    assert preparation_table({"preparation": both}).splitlines()[2:] == [
+        f"| TESS, {name} | {chain}"
+        for name in ("FLAC", "WAV")
+        for chain in (
+            f"{NOTEBOOK} | 2.0 (1.0 - 3.0) |  |",
+            f"{EMPTY_CACHE} | 2.0 (1.0 - 3.0) | 2.0 (1.0 - 3.0) |",
+        )
     ]
 
 
@@ -101,10 +122,10 @@ def test_the_document_says_what_was_missed() -> None:
         {"than": "than real time", "least": 300.0, "reached": 299.9, "met": False},
         {"than": f"than {NOTEBOOK}", "least": 5.0, "reached": 5.5, "met": True},
     ]
-    result = {"corpus": "TESS", "targets": targets}
+    result = {"corpus": "TESS", "formats": ["FLAC"], "targets": targets}
     assert targets_list({"preparation": [result]}).splitlines() == [
-        "- TESS: at least 300 times faster than real time: missed, 299.9",
-        f"- TESS: at least 5 times faster than {NOTEBOOK}: met, 5.5",
+        "- TESS, FLAC: at least 300 times faster than real time: missed, 299.9",
+        f"- TESS, FLAC: at least 5 times faster than {NOTEBOOK}: met, 5.5",
     ]
 
 

@@ -9,6 +9,8 @@ import struct
 import subprocess
 import sys
 import termios
+import time
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +78,16 @@ def test_bar_on_a_terminal():
 def test_say_is_one_line_on_standard_error(capsys):
     say("the disk is full")
     assert capsys.readouterr() == ("", "the disk is full\n")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells")
+def test_seconds_count_from_the_start_of_the_process():
+    code = (
+        "import time; time.sleep(0.5)\n"
+        "from train.progress import seconds_since_start\n"
+        "print(seconds_since_start())\n"
+    )
+    before = time.monotonic()
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    # In steps of 10 ms, and of the start that came a little after `before`.
+    assert 0.49 < float(result.stdout) < time.monotonic() - before + 0.02

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 from train.corpora import Utterance
 from train.splits.classes import Classes
@@ -38,6 +37,8 @@ def speaker_folds(
     list of list of str
         The speakers of each fold, sorted; none is empty.
     """
+    from sklearn.model_selection import StratifiedGroupKFold  # late: not every split needs it
+
     speakers, groups = np.unique([u.speaker for u in utterances], return_inverse=True)
     targets = np.array([classes.of(utterance) for utterance in utterances])
     # scikit-learn refuses to stratify when every class is smaller than the number of folds.
