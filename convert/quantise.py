@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def quantised_int8(
     float_layers : tuple of str
         Layers, as `layer_errors` names them, that stay in float32.
     """
-    kept = [name for name in _activations(network) if layer_of(name) in float_layers]
+    kept = _of_layers(network, float_layers)
     with _hushed():
         result: bytes = mlir_quantize(
             network,
@@ -141,9 +142,9 @@ def layer_errors(network: bytes, per_channel_dense: bool, windows: Windows) -> l
 def layer_of(tensor: str) -> str:
     """The layer that a tensor belongs to, by its name: ``functional_1/edge_1/conv2d_1/Relu``."""
     parts = tensor.split(";")[0].split(":")[0].split("/")
-    if len(parts) > 3 and parts[0].startswith(WRAPPERS):
-        return parts[2]
-    return "/".join(parts[:-1]) or parts[0]
+    inner = parts[2:-1] if len(parts) > 3 and parts[0].startswith(WRAPPERS) else parts[:-1]
+    # A cell is the inside of a recurrent layer.
+    return "/".join(takewhile(lambda part: "_cell" not in part, inner)) or parts[0]
 
 
 def _one_by_one(windows: Windows) -> Iterator[list[Windows]]:
@@ -152,7 +153,9 @@ def _one_by_one(windows: Windows) -> Iterator[list[Windows]]:
 
 
 def _signal(real: NDArray[Any], steps: NDArray[Any], scale: float, zero_point: int) -> float:
-    return float(np.mean(np.square(real, dtype=np.float64)))
+    """Power of what varies in each channel: an offset carries nothing, but costs steps."""
+    rows = real.astype(np.float64).reshape(-1, real.shape[-1])
+    return float(np.mean(np.var(rows, axis=0) if len(rows) > 1 else np.square(rows)))
 
 
 def _noise(real: NDArray[Any], steps: NDArray[Any], scale: float, zero_point: int) -> float:
@@ -160,15 +163,20 @@ def _noise(real: NDArray[Any], steps: NDArray[Any], scale: float, zero_point: in
     return float(np.mean(np.square(real - dequantised)))
 
 
-def _activations(network: bytes) -> list[str]:
-    """Names of the tensors that operators write."""
+def _of_layers(network: bytes, layers: tuple[str, ...]) -> list[str]:
+    """Names of what the layers' operators write, and of what those write that read it.
+
+    Between an operator in float and one in int8 stands what the layer gives, quantised.
+    """
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(network))
-    return [
-        graph.tensors[index].name.decode()
-        for graph in model.subgraphs
-        for operator in graph.operators
-        for index in operator.outputs
-    ]
+    names = []
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            written = [graph.tensors[index].name.decode() for index in operator.outputs]
+            read = [graph.tensors[index].name.decode() for index in operator.inputs if index >= 0]
+            if any(layer_of(name) in layers for name in (*written, *read)):
+                names += written
+    return names
 
 
 def _with_ranges(network: bytes, windows: Windows, method: str) -> bytes:

@@ -44,6 +44,7 @@ def scores(task: Task, arrays: Arrays) -> Answer:
 def tflite(task: Task, arrays: Arrays) -> Answer:
     """Write the network as .tflite: in float32, float16 or with a dynamic range."""
     import tensorflow as tf
+    from tensorflow.lite.python.convert import ConverterError
 
     converter = _tflite_converter(task)
     if task["kind"] != "float32":
@@ -53,7 +54,15 @@ def tflite(task: Task, arrays: Arrays) -> Answer:
     converter._experimental_disable_per_channel_quantization_for_dense_layers = not task[
         "per_channel_dense"
     ]
-    Path(task["output"]).write_bytes(converter.convert())
+    try:
+        Path(task["output"]).write_bytes(converter.convert())
+    except ConverterError as error:
+        if "TensorList" not in str(error):
+            raise
+        raise SerEdgeError(
+            "a recurrent layer of it takes batches of any size, which TFLite cannot; export it "
+            "with a batch of one, or start from the .keras file"
+        ) from error
     return {}, {}
 
 

