@@ -193,6 +193,8 @@ def _done(
         return do(task, arrays)
     except SerEdgeError as error:
         return {ERROR: str(error)}, {}
+    except ModuleNotFoundError as error:
+        return {ERROR: f"{error.name} is not installed: pip install 'ser-edge[convert]'"}, {}
     except OSError as error:
         where = f"{error.strerror or error} in {Path.cwd().parent}"
         return {ERROR: f"{where}; make room there or set TMPDIR to another folder"}, {}
