@@ -76,12 +76,12 @@ def converted(request: pytest.FixtureRequest, all_converted: dict[str, Converted
     return all_converted[request.param]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def int8(all_converted: dict[str, Converted]) -> Converted:
     return all_converted["int8"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def float32(all_converted: dict[str, Converted]) -> Converted:
     return all_converted["float32"]
 
