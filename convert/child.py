@@ -15,7 +15,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -46,7 +45,7 @@ class Child:
 
     Examples
     --------
-    ``with Child("convert.judge") as judge: judge.run(task, arrays, "running it")``
+    ``with closing(Child("convert.judge")) as judge: judge.run(task, arrays, "running it")``
     """
 
     def __init__(self, module: str, python: str = sys.executable) -> None:
@@ -54,17 +53,6 @@ class Child:
         self._process: subprocess.Popen[str] | None = None
         self._home = tempfile.TemporaryDirectory(prefix="ser-convert-")
         self._log = Path(self._home.name) / "log.txt"
-
-    def __enter__(self) -> Child:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the process."""

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,7 @@ def _convert(arguments: argparse.Namespace) -> int:
     _check_output(arguments.output, targets)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ser-convert-"))
-        bench = stack.enter_context(_workbench(arguments, Path(folder)))
+        bench = stack.enter_context(closing(_workbench(arguments, Path(folder))))
         if arguments.kind == "all":
             return _convert_all(bench, targets, arguments.format)
         from convert.pipeline import with_fallback
@@ -164,7 +164,7 @@ def _check_output(output: Path | None, targets: list[Target]) -> None:
 
 
 def _workbench(arguments: argparse.Namespace, folder: Path) -> Any:
-    from convert.datasets import load_held_out, load_representative
+    from convert.datasets import load_held_out, load_representative, random_windows
     from convert.original import load_original
     from convert.workbench import Settings, Workbench
 
@@ -177,14 +177,21 @@ def _workbench(arguments: argparse.Namespace, folder: Path) -> Any:
         tflite_python=arguments.tflite_python,
     )
     beside = original.path if original.kind == "saved-model" else original.folder
-    representative = load_representative(
-        arguments.representative or beside / REPRESENTATIVE, original.metadata
-    )
+    given = arguments.representative or beside / REPRESENTATIVE
+    if arguments.representative is None and not given.exists() and not _needs_sound(arguments):
+        representative = random_windows(original.metadata)
+    else:
+        representative = load_representative(given, original.metadata)
     held_out_path = arguments.held_out or beside / HELD_OUT
     held_out = None
     if arguments.held_out or held_out_path.exists():
         held_out = load_held_out(held_out_path, original.metadata)
     return Workbench(original, representative, held_out, settings, folder)
+
+
+def _needs_sound(arguments: argparse.Namespace) -> bool:
+    """Whether ranges are to be found; else any numbers show that two networks are the same."""
+    return arguments.kind == "all" or TARGETS[arguments.kind].is_calibrated
 
 
 def _convert_all(bench: Any, targets: list[Target], form: str) -> int:

@@ -23,6 +23,7 @@ from edge_runtime.sources import read_clip
 
 LEAST_WINDOWS = 20
 MOST_UTTERANCES = 500
+N_RANDOM_WINDOWS = 64
 # A window is an outlier when its largest value lies that many times further out than is usual.
 OUTLIER_REACH = 3.0
 SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}
@@ -170,6 +171,13 @@ def load_representative(path: Path, metadata: ModelMetadata) -> Representative:
     if not np.any(np.ptp(windows, axis=0)):
         raise SerEdgeError(f"{path}: all windows are alike, so they say nothing about ranges")
     return read
+
+
+def random_windows(metadata: ModelMetadata) -> Representative:
+    """Standardised inputs drawn at random, to compare two networks where there is no sound."""
+    rng = np.random.default_rng(0)
+    windows = rng.normal(size=(N_RANDOM_WINDOWS, *metadata.input_shape)).astype(np.float32)
+    return Representative("random numbers", windows)
 
 
 def load_held_out(path: Path, metadata: ModelMetadata) -> dict[str, Recordings]:

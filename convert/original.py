@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -235,7 +236,7 @@ def _window_shape(path: Path, kind: str, weights: Path | None) -> tuple[int, ...
         shape = load_backend(path).input_shape
     else:
         task = {"task": "shape", "original": _task(path, kind, weights)}
-        with Child("convert.worker") as worker:
+        with closing(Child("convert.worker")) as worker:
             shape = tuple(worker.run(task, {}, f"{path}: loading it")[0]["shape"])
     kept = tuple(int(size) for size in shape if size != 1)
     if not 1 <= len(kept) <= 2 or not all(np.array(kept) > 0):

@@ -46,9 +46,8 @@ def for_the_file(report: Report) -> Report:
 
 def line(report: Report) -> str:
     """One line for a person."""
-    parts = [
-        f"{report['agreement']:.1%} same label as the float model on {report['windows']} windows"
-    ]
+    compared = f"{report['windows']} windows of {report['windows_of']}"
+    parts = [f"{report['agreement']:.1%} same label as the float model on {compared}"]
     if "test" in report:
         test = report["test"]
         parts.append(
@@ -160,8 +159,8 @@ def _table(rows: list[list[str]]) -> list[str]:
 def _figures(report: Report) -> list[str]:
     lines = [
         f"The same label as the float model on {report['agreement']:.2%} of {report['windows']} "
-        f"windows; probabilities differ by {report['mean_difference']:.5f} on average, at most "
-        f"{report['largest_difference']:.5f}.",
+        f"windows of {report['windows_of']}; probabilities differ by "
+        f"{report['mean_difference']:.5f} on average, at most {report['largest_difference']:.5f}.",
         "",
     ]
     parts = [part for part in ("validation", "test") if part in report]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def run_in(
     windows = np.concatenate([bench.windows(part) for part in PARTS])
     task = {"model": str(path.resolve()), "backend": backend}
     original = bench.original
-    with Child("convert.judge", python) as judge:
+    with closing(Child("convert.judge", python)) as judge:
         what = f"{original.path}: running it in {backend}"
         result, arrays = judge.run(task, {"windows": windows}, what)
     wanted = original.metadata.input_shape
@@ -149,13 +150,15 @@ def compared(bench: Workbench, scores: Scores, temperature: float) -> dict[str, 
     Returns
     -------
     dict
-        ``windows`` and the departure over those of test; for "validation" and "test", where
-        recordings are held out, how the original (``before``), the file as it is (``converted``)
-        and with its temperature (``after``) do, and by how many points UAR falls (``uar_drop``).
+        ``windows``, what they are of, and the departure over those of test; for "validation" and
+        "test", where recordings are held out, how the original (``before``), the file as it is
+        (``converted``) and with its temperature (``after``) do, and by how many points UAR falls
+        (``uar_drop``).
     """
     own = split(bench, scores)
     report: dict[str, Any] = {
         "windows": len(own["test"]),
+        "windows_of": "test recordings" if bench.held_out else bench.representative.source,
         **departure(bench.original_scores("test"), own["test"]),
     }
     for part, recordings in (bench.held_out or {}).items():

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -93,15 +93,8 @@ class Workbench:
         # TensorFlow takes seconds to import: one process does all of it.
         self._worker = Child("convert.worker")
 
-    def __enter__(self) -> Workbench:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the process that works on it."""
         self._worker.close()
 
     @property
@@ -141,7 +134,7 @@ class Workbench:
             ]
             return scores
         task = {"model": str(path.resolve()), "backend": "auto"}
-        with Child("convert.judge") as judge:
+        with closing(Child("convert.judge")) as judge:
             result, arrays = judge.run(task, {"windows": windows}, f"{path}: running it")
         if not len(arrays["scores"]):
             raise SerEdgeError(

@@ -123,6 +123,16 @@ def test_labels_and_features_from_the_command_line(run, foreign, sounds, capsys)
     assert Classifier(report["file"]).classify(tone(1, 1)).label in "abcdefg"
 
 
+def test_float_files_need_no_sound_to_be_compared_on(run, foreign, capsys):
+    described = json.loads((run / "ser_edge.json").read_text())
+    (run / "features.json").write_text(json.dumps(described["features"]))
+    arguments = ["--labels", "a,b,c,d,e,f,g", "--features", run / "features.json"]
+    report = converts(capsys, foreign, "--float32", *arguments)
+    assert report["windows_of"] == "random numbers"
+    assert report["agreement"] == 1.0
+    assert "not_fitted" in report["calibration"]
+
+
 def test_folder_of_sounds_to_judge_with(run, sounds, capsys):
     arguments = [run / "model.keras", "--int8", "--representative", sounds, "--held-out", sounds]
     report = converts(capsys, *arguments)

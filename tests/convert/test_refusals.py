@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import keras
@@ -244,6 +245,18 @@ def test_full_disk_leaves_the_earlier_file(run, tmp_path, capsys, kib):
         assert earlier.read_bytes() == b"the model that is in use"
 
 
+def test_read_only_disk_leaves_the_earlier_file(run, tmp_path, capsys):
+    with small_disk(tmp_path / "disk", 512) as disk:
+        earlier = disk / "model.tflite"
+        earlier.write_bytes(b"the model that is in use")
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        assert main([str(run / "model.keras"), "--float32", "-o", str(earlier)]) == 1
+        err = capsys.readouterr().err
+        assert "cannot be written (Read-only file system)" in err
+        assert err.count("\n") == 1
+        assert earlier.read_bytes() == b"the model that is in use"
+
+
 def test_folder_that_cannot_be_written(run, refused):
     output = Path("/proc/model.tflite")
     assert "cannot be written" in refused(run, run / "model.keras", "--float32", "-o", output)
@@ -294,7 +307,7 @@ def save_network(folder: Path, *layers: keras.Layer, **options: object) -> Path:
 def test_truncated_model(run, earlier, refused):
     model = run / "model.keras"
     whole = model.read_bytes()
-    for content in (b"", b"text", whole[: len(whole) // 2]):
+    for content in (b"", whole[: len(whole) // 2]):
         model.write_bytes(content)
         said = refused(run, model, "--float32", "-o", earlier)
         assert "model.keras: loading it failed (Keras cannot load it" in said
