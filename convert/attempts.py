@@ -50,24 +50,31 @@ class Attempt:
         return ", ".join(parts)
 
 
-def attempts(bench: Workbench, target: Target) -> Iterator[Attempt]:
-    """Give the ways to make a target, the plain one first; the next only when it is asked for."""
-    plain = Attempt(bench.settings.ranges or "minmax")
-    yield plain
-    if not target.is_calibrated or target.name == "int16":
+def attempts(bench: Workbench, target: Target) -> Iterator[list[Attempt]]:
+    """Give the ways to make a target in groups: the best of a group is taken, if it is good enough.
+
+    The next group is only asked for when none is.
+    """
+    plain = Attempt(bench.settings.ranges or METHODS[0])
+    free = bench.settings.ranges is None
+    if target.name == "int8":
+        # Which ranges are best differs from network to network, and a try takes a second or two.
+        yield [replace(plain, ranges=ranges) for ranges in METHODS] if free else [plain]
+        yield from _costlier(bench, plain)
         return
-    methods = METHODS if target.name == "int8" else METHODS[:2]
-    if bench.settings.ranges is None:
-        for ranges in methods[1:]:
-            yield replace(plain, ranges=ranges)
-    if target.name != "int8":
-        return
+    yield [plain]
+    if target.name == "onnx-int8" and free:
+        yield [replace(plain, ranges="percentile")]
+
+
+def _costlier(bench: Workbench, plain: Attempt) -> Iterator[list[Attempt]]:
+    """Ways that need a newer interpreter, or compute in part in float."""
     if bench.settings.device.per_channel_dense:
-        yield replace(plain, per_channel_dense=True)
+        yield [replace(plain, per_channel_dense=True)]
     worst = [row["layer"] for row in layer_errors(bench)]
     for count in FLOAT_LAYERS:
         if count < len(worst):
-            yield replace(plain, float_layers=tuple(worst[:count]))
+            yield [replace(plain, float_layers=tuple(worst[:count]))]
 
 
 def layer_errors(bench: Workbench) -> list[dict[str, Any]]:

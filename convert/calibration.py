@@ -35,7 +35,9 @@ class Calibration:
 NONE = Calibration(1.0, 0.0, {"not_fitted": "no labelled recordings were held out"})
 
 
-def fit_calibration(recordings: Recordings, scores: NDArray[np.float32]) -> Calibration:
+def fit_calibration(
+    recordings: Recordings, scores: NDArray[np.float32], step: float = 0.0
+) -> Calibration:
     """Fit the temperature, then the rejection threshold, to recordings.
 
     Parameters
@@ -44,6 +46,9 @@ def fit_calibration(recordings: Recordings, scores: NDArray[np.float32]) -> Cali
         Of validation.
     scores : ndarray of float32, shape (n_windows, n_labels)
         The converted model's, of every window.
+    step : float
+        Real value of one step of the scores; 0.0 where they are floating point. A quantised zero
+        stands for anything below half a step, and counts as that.
 
     Returns
     -------
@@ -65,7 +70,7 @@ def fit_calibration(recordings: Recordings, scores: NDArray[np.float32]) -> Cali
         why = f"{n} {recordings.part} utterances; at least {LEAST_UTTERANCES} are needed"
         return Calibration(1.0, 0.0, {"not_fitted": why})
     found = minimize_scalar(
-        lambda log: smoothed_cross_entropy(recordings, scores, float(np.exp(log))),
+        lambda log: smoothed_cross_entropy(recordings, scores, float(np.exp(log)), step / 2),
         bounds=(np.log(COLDEST), np.log(HOTTEST)),
         method="bounded",
         options={"xatol": 1e-3},
@@ -76,13 +81,14 @@ def fit_calibration(recordings: Recordings, scores: NDArray[np.float32]) -> Cali
     right = calibrated.argmax(axis=1) == recordings.targets
     threshold = round(rejection_threshold(confidence, right), 4)
     accepted = confidence >= threshold
+    before, after = (cross_entropy(recordings, scores, t, step / 2) for t in (1.0, temperature))
     return Calibration(
         temperature,
         threshold,
         {
             "fitted_on": f"{len(right)} {recordings.part} utterances",
-            "cross_entropy_before": round(cross_entropy(recordings, scores, 1.0), 4),
-            "cross_entropy_after": round(cross_entropy(recordings, scores, temperature), 4),
+            "cross_entropy_before": round(before, 4),
+            "cross_entropy_after": round(after, 4),
             "accepted": round(float(accepted.mean()), 4),
             "right_when_accepted": round(float(right[accepted].mean()), 4)
             if accepted.any()
@@ -91,23 +97,31 @@ def fit_calibration(recordings: Recordings, scores: NDArray[np.float32]) -> Cali
     )
 
 
-def cross_entropy(recordings: Recordings, scores: NDArray[np.float32], temperature: float) -> float:
-    """Mean negative log-likelihood of the recordings' labels, in nats."""
-    given = recordings.scores(scores, temperature)
-    of_truth = given[np.arange(len(given)), recordings.targets]
-    return float(-np.mean(np.log(np.maximum(of_truth, np.finfo(np.float32).tiny))))
+def cross_entropy(
+    recordings: Recordings, scores: NDArray[np.float32], temperature: float, least: float = 0.0
+) -> float:
+    """Mean negative log-likelihood of the recordings' labels, in nats, none below `least`."""
+    given = _scores_from(recordings, scores, temperature, least)
+    return float(-np.mean(np.log(given[np.arange(len(given)), recordings.targets])))
 
 
 def smoothed_cross_entropy(
-    recordings: Recordings, scores: NDArray[np.float32], temperature: float
+    recordings: Recordings, scores: NDArray[np.float32], temperature: float, least: float = 0.0
 ) -> float:
     """Cross-entropy with targets of (n + 1) / (n + 2), the rest spread over the other labels."""
-    given = np.maximum(recordings.scores(scores, temperature), np.finfo(np.float32).tiny)
+    given = _scores_from(recordings, scores, temperature, least)
     n, n_labels = given.shape
     rest = 1.0 / (n + 2) / (n_labels - 1)
     targets = np.full(given.shape, rest)
     targets[np.arange(n), recordings.targets] = (n + 1) / (n + 2)
-    return float(-np.mean(np.sum(targets * np.log(given.astype(np.float64)), axis=1)))
+    return float(-np.mean(np.sum(targets * np.log(given), axis=1)))
+
+
+def _scores_from(
+    recordings: Recordings, scores: NDArray[np.float32], temperature: float, least: float
+) -> NDArray[np.float64]:
+    floor = max(least, float(np.finfo(np.float32).tiny))
+    return np.maximum(recordings.scores(scores, temperature).astype(np.float64), floor)
 
 
 def rejection_threshold(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> float:

@@ -113,13 +113,13 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         default=0.5,
         metavar="POINTS",
         help="how many points (hundredths) of UAR on validation may be lost; when plain "
-        "calibration loses more, others follow, then the noisiest layers stay in float "
+        "quantisation loses more, the noisiest layers stay in float "
         "(default: 0.5)",
     )
     parser.add_argument(
         "--ranges",
         choices=METHODS,
-        help="how the range of activations is chosen (default: minmax, then the others if needed)",
+        help="how the range of activations is chosen (default: each is tried, the best taken)",
     )
     parser.add_argument(
         "--tflite-python",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from convert import report as reports
-from convert.attempts import NotQuantisableError, attempts, layer_errors, make
+from convert.attempts import Attempt, NotQuantisableError, attempts, layer_errors, make
 from convert.calibration import NONE, Calibration, fit_calibration
 from convert.child import ChildCrashedError
 from convert.figures import departure, judged
@@ -36,6 +36,17 @@ from edge_runtime.metadata import write_metadata
 LEAST_AGREEMENT = 0.9
 RECORDED_PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tf2onnx", "onnx", "onnxruntime")
 WORST_LAYERS = 5
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A file that was made in one way, and how it did."""
+
+    attempt: Attempt
+    path: Path
+    agreement: float
+    result: dict[str, Any]
+    scores: Scores
 
 
 def convert(bench: Workbench, target: Target, output: Path) -> dict[str, Any]:
@@ -66,19 +77,19 @@ def convert(bench: Workbench, target: Target, output: Path) -> dict[str, Any]:
     bench.original.require(target)
     working = bench.folder / f"made{target.suffix}"
     backend, python = primary_backend(bench, target.suffix)
-    tried = _choose(bench, target, working, backend, python)
-    scores, result = tried["scores"], tried["result"]
+    chosen, log = _choose(bench, target, working, backend, python)
+    scores, result = chosen.scores, chosen.result
     calibration = NONE
     if bench.held_out:
         own = split(bench, scores)["validation"]
-        calibration = fit_calibration(bench.held_out["validation"], own)
+        calibration = fit_calibration(bench.held_out["validation"], own, result["step"])
     full = {
         "file": str(output),
         "target": target.name,
         "device": bench.settings.device.name,
         "original": str(bench.original.path),
-        "settings": str(tried["attempt"]) if target.is_calibrated else "",
-        "attempts": tried["log"],
+        "settings": str(chosen.attempt) if target.is_calibrated else "",
+        "attempts": log,
         **_size_and_operators(bench, working),
         **compared(bench, scores, calibration.temperature),
         "backends": _backends(bench, working, backend, result, scores),
@@ -90,7 +101,7 @@ def convert(bench: Workbench, target: Target, output: Path) -> dict[str, Any]:
         "representative": bench.representative.report(bench.original.metadata.labels)
         if target.is_calibrated
         else {},
-        "layers": _layers(bench, target, tried["log"]),
+        "layers": layer_errors(bench) if target.name == "int8" else [],
         "versions": _versions(),
     }
     _describe(bench, working, full, calibration)
@@ -137,17 +148,27 @@ def default_output(bench: Workbench, target: Target) -> Path:
 
 def _choose(
     bench: Workbench, target: Target, working: Path, backend: str, python: str
-) -> dict[str, Any]:
-    """Try one way after the other until what it loses on validation is within the limit."""
+) -> tuple[_Tried, list[dict[str, Any]]]:
+    """Try one group of ways after the other until one loses no more on validation than it may.
+
+    Within a group the one that gives the float model's label most often is taken.
+    """
     bench.original_scores("validation")  # what is wrong with the original is said first
     log: list[dict[str, Any]] = []
-    for attempt in attempts(bench, target):
-        make(bench, target, attempt, working)
-        result, scores = run_in(bench, working, backend, python)
-        lost = _loss(bench, split(bench, scores)["validation"])
-        log.append({"settings": str(attempt), **lost, "bytes": working.stat().st_size})
-        if _is_enough(bench, lost):
-            return {"attempt": attempt, "result": result, "scores": scores, "log": log}
+    for group in attempts(bench, target):
+        tried = []
+        for attempt in group:
+            made = working.with_name(f"tried{len(log)}{working.suffix}")
+            make(bench, target, attempt, made)
+            result, scores = run_in(bench, made, backend, python)
+            lost = _loss(bench, split(bench, scores)["validation"])
+            log.append({"settings": str(attempt), **lost, "bytes": made.stat().st_size})
+            if _is_enough(bench, lost):
+                tried.append(_Tried(attempt, made, lost["agreement"], result, scores))
+        if tried:
+            best = max(tried, key=lambda one: one.agreement)  # the first of equals
+            best.path.replace(working)
+            return best, log
     raise SerEdgeError(_too_lossy(bench, target, log))
 
 
@@ -237,10 +258,6 @@ def _backends(
 def _timed(result: dict[str, Any]) -> dict[str, Any]:
     kept = ("backend", "python", "latency_ms_p50", "latency_ms_p90")
     return {"ran": True, **{name: result[name] for name in kept}}
-
-
-def _layers(bench: Workbench, target: Target, log: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return layer_errors(bench) if target.name == "int8" else []
 
 
 def _versions() -> dict[str, str]:

@@ -22,6 +22,8 @@ from tensorflow.lite.tools import flatbuffer_utils
 from convert.ranges import Histogram, range_of
 
 VERIFIED = "NumericVerify/"
+# A recurrent network that is written out has thousands of activations.
+HISTOGRAM_WINDOWS = 200
 # What Keras' export puts before the names of a network's layers.
 WRAPPERS = ("functional", "StatefulPartitionedCall", "sequential")
 Windows = NDArray[np.float32]
@@ -194,7 +196,7 @@ def _with_ranges(network: bytes, windows: Windows, method: str) -> bytes:
     interpreter = tf.lite.Interpreter(model_content=network, experimental_preserve_all_tensors=True)
     interpreter.allocate_tensors()
     place = interpreter.get_input_details()[0]["index"]
-    for window in windows:
+    for window in windows[:HISTOGRAM_WINDOWS]:
         interpreter.set_tensor(place, window[None])
         interpreter.invoke()
         for index, histogram in histograms.items():

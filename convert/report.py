@@ -203,7 +203,7 @@ def _attempts(report: Report) -> list[str]:
         drop = f"{one['uar_drop']:+.2f}" if "uar_drop" in one else "-"
         size = f"{one['bytes'] / 1024:.1f}"
         rows.append([one["settings"], f"{one['agreement']:.2%}", drop, size])
-    return ["## Ways tried, the last one taken", "", *_table(rows)]
+    return [f"## Ways tried; taken: {report['settings']}", "", *_table(rows)]
 
 
 def _calibration(calibration: Report) -> list[str]:
