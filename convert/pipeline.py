@@ -30,12 +30,11 @@ from convert.verify import (
 from convert.workbench import Scores, Workbench
 from edge_runtime.atomic import replacing
 from edge_runtime.errors import SerEdgeError
-from edge_runtime.metadata import write_metadata
+from edge_runtime.metadata import read_metadata, write_metadata
 
 # Below this a converted model is not the model that was trained.
 LEAST_AGREEMENT = 0.9
 RECORDED_PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tf2onnx", "onnx", "onnxruntime")
-WORST_LAYERS = 5
 
 
 @dataclass(frozen=True)
@@ -105,6 +104,7 @@ def convert(bench: Workbench, target: Target, output: Path) -> dict[str, Any]:
         "versions": _versions(),
     }
     _describe(bench, working, full, calibration)
+    read_metadata(working)  # as the device will
     full["size"] = working.stat().st_size
     _put(working, output, full)
     return full
