@@ -31,6 +31,8 @@ class Attempt:
     ----------
     ranges : {"minmax", "percentile", "mse"}
         Of the activations.
+    equalised : bool
+        Whether channels between two layers are given the same range; see `convert.equalise`.
     per_channel_dense : bool
         Whether a dense layer has a scale for every output.
     float_layers : tuple of str
@@ -38,11 +40,14 @@ class Attempt:
     """
 
     ranges: str = "minmax"
+    equalised: bool = False
     per_channel_dense: bool = False
     float_layers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = [f"{self.ranges} ranges"]
+        if self.equalised:
+            parts.append("channels equalised")
         if self.per_channel_dense:
             parts.append("a scale per output of dense layers")
         if self.float_layers:
@@ -59,7 +64,10 @@ def attempts(bench: Workbench, target: Target) -> Iterator[list[Attempt]]:
     free = bench.settings.ranges is None
     if target.name == "int8":
         # Which ranges are best differs from network to network, and a try takes a second or two.
-        yield [replace(plain, ranges=ranges) for ranges in METHODS] if free else [plain]
+        group = [replace(plain, ranges=ranges) for ranges in METHODS] if free else [plain]
+        if bench.equalised_tflite():
+            group += [replace(one, equalised=True) for one in group]
+        yield group
         yield from _costlier(bench, plain)
         return
     yield [plain]
@@ -121,7 +129,7 @@ def _make_quantised(bench: Workbench, target: Target, attempt: Attempt, output: 
         )
     options = {
         "kind": target.name,
-        "network": str(network),
+        "network": str(bench.equalised_tflite() if attempt.equalised else network),
         "ranges": attempt.ranges,
         "per_channel_dense": attempt.per_channel_dense,
         "float_layers": list(attempt.float_layers),

@@ -22,6 +22,7 @@ from edge_runtime.errors import SerEdgeError
 
 TFLITE_PYTHON = "SER_EDGE_TFLITE_PYTHON"
 PARTS = ("validation", "test")
+EQUALISING_WINDOWS = 200
 Scores = NDArray[np.float32]
 
 
@@ -90,6 +91,7 @@ class Workbench:
         self.settings = settings
         self.folder = folder
         self._scores: dict[str, Scores] = {}
+        self._n_equalised: int | None = None
         # TensorFlow takes seconds to import: one process does all of it.
         self._worker = Child("convert.worker")
 
@@ -173,6 +175,16 @@ class Workbench:
                 }
                 self.work("tflite", options, {}, "conversion to TFLite")
         return path
+
+    def equalised_tflite(self) -> Path | None:
+        """`float_tflite` with its channels equalised; None where there is nothing to equalise."""
+        path = self.folder / "equalised.tflite"
+        if self._n_equalised is None:
+            options = {"network": str(self.float_tflite()), "output": str(path)}
+            windows = self.calibration_windows[:EQUALISING_WINDOWS]
+            result, _ = self.work("equalise", options, {"windows": windows}, "equalising it")
+            self._n_equalised = int(result["pairs"])
+        return path if self._n_equalised else None
 
     def float_onnx(self, unrolled: bool) -> Path:
         """A float .onnx file of the network."""

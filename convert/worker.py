@@ -81,6 +81,15 @@ def quantise(task: Task, arrays: Arrays) -> Answer:
     return {}, {}
 
 
+def equalise(task: Task, arrays: Arrays) -> Answer:
+    """Equalise the channels of a float .tflite file: {"pairs": how many tensors}."""
+    from convert.equalise import equalised
+
+    network, pairs = equalised(Path(task["network"]).read_bytes(), arrays["windows"])
+    Path(task["output"]).write_bytes(network)
+    return {"pairs": pairs}, {}
+
+
 def layers(task: Task, arrays: Arrays) -> Answer:
     """Measure each layer's error in int8: {"layers": [...]}."""
     from convert import quantise as steps
@@ -142,6 +151,7 @@ TASKS = {
     "scores": scores,
     "tflite": tflite,
     "quantise": quantise,
+    "equalise": equalise,
     "layers": layers,
     "onnx": onnx,
     "onnx-int8": onnx_int8,

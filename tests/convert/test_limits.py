@@ -21,11 +21,15 @@ def lopsided(run: Path) -> Path:
     wide = keras.layers.Dense(21, name="wide")
     narrow = keras.layers.Dense(20, use_bias=False, name="narrow")
     inputs = keras.Input(made.input_shape[1:])
-    outputs = made(narrow(wide(inputs)))
+    # Read by two layers, so that its channels cannot be equalised.
+    other = keras.layers.Dense(20, use_bias=False, name="other")
+    given = wide(inputs)
+    outputs = made(keras.layers.Add()([narrow(given), other(given)]))
     one_more = np.zeros(21)
     one_more[-1] = 3000.0
     wide.set_weights([np.eye(20, 21), one_more])
     narrow.set_weights([np.eye(21, 20)])
+    other.set_weights([0.0 * np.eye(21, 20)])
     keras.Model(inputs, outputs).save(run / "lopsided.keras")
     return run / "lopsided.keras"
 
@@ -33,7 +37,8 @@ def lopsided(run: Path) -> Path:
 def test_layers_stay_in_float_where_nothing_else_helps(lopsided, capsys):
     report = converts(capsys, lopsided, "--int8")
     tried = [one["settings"] for one in report["attempts"]]
-    assert tried[:3] == ["minmax ranges", "percentile ranges", "mse ranges"]
+    ranges = ["minmax ranges", "percentile ranges", "mse ranges"]
+    assert tried[:6] == [*ranges, *(f"{one}, channels equalised" for one in ranges)]
     assert "in float32" in report["settings"]
     assert report["settings"] == tried[-1]
     assert report["attempts"][0]["agreement"] < 0.9
@@ -48,7 +53,9 @@ def test_layers_stay_in_float_where_nothing_else_helps(lopsided, capsys):
 
 def test_one_way_alone_is_tried_when_it_is_named(run, capsys):
     report = converts(capsys, run / "model.keras", "--int8", "--ranges", "mse")
-    assert [one["settings"] for one in report["attempts"]] == ["mse ranges"]
+    tried = [one["settings"] for one in report["attempts"]]
+    assert tried == ["mse ranges", "mse ranges, channels equalised"]
+    assert report["settings"] in tried
 
 
 def test_onnx_has_ways_of_its_own(lopsided, capsys):
