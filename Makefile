@@ -13,6 +13,10 @@ SEED ?= 0
 SEEDS ?= 3
 SYSTEMS ?= $(basename $(notdir $(wildcard train/recipes/*.toml)))
 RUN := runs/edge-seed$(SEED)
+# Of every recipe one split is converted to all targets; of edge every fold and seed to int8.
+FIRST_SPLITS = $(dir $(wildcard runs/ravdess-5fold/*-seed$(SEED)/fold1/run.json \
+	runs/tess-random/*-seed$(SEED)/random/run.json))
+EDGE_FOLDS = $(dir $(wildcard runs/ravdess-5fold/edge-seed*/fold*/run.json))
 DOCUMENTS := README.md docs/results.md edge_runtime/models/default.md
 
 # The lightest environments a device may have, where the tests check what the runtime needs.
@@ -27,7 +31,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test cov lint types bench model protocols systems tables clean distclean test-environments debian-packages
+.PHONY: help demo test cov lint types bench model protocols systems conversions tables clean distclean test-environments debian-packages
 
 help:  ## show this list
 	@echo "ser-edge: make TARGET [PYTHON=python3.12]"
@@ -75,6 +79,13 @@ systems: $(VENV)/.stamp-dev  ## train and judge the published systems by every p
 		done
 	$(MAKE) tables
 
+conversions: $(VENV)/.stamp-dev .venv-tflite/.stamp  ## convert trained runs to every target, store what it costs; resumable
+	@[ -n "$(FIRST_SPLITS)$(EDGE_FOLDS)" ] || { \
+		echo "make: no finished run below runs/ravdess-5fold or runs/tess-random; run: make systems" >&2; exit 1; }
+	$(call converted,$(FIRST_SPLITS))
+	$(call converted,$(EDGE_FOLDS),--targets int8)
+	$(MAKE) tables
+
 tables: $(VENV)/.stamp-dev  ## write the documents' tables from the stored results
 	$(VENV)/bin/ser-bench tables $(DOCUMENTS)
 
@@ -91,6 +102,11 @@ $(VENV)/bin/ser-convert $(1)/model.keras --float32 && \
 $(VENV)/bin/ser-convert $(1)/model.keras --int8 && \
 $(VENV)/bin/ser-bench accuracy $(1) $(1)/model.float32.tflite $(1)/model.int8.tflite \
 	--store benchmarks/results/$(2).json
+endef
+
+# $(call converted,RUNS[,OPTIONS]): convert runs and store what it costs; nothing where there is none.
+define converted
+$(if $(strip $(1)),$(call with_environments,$(VENV)/bin/ser-bench conversions $(1) $(2)))
 endef
 
 # --- the environments ---------------------------------------------------------------------------

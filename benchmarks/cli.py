@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
+from convert.targets import TARGETS
+from edge_runtime.errors import SerEdgeError
 from edge_runtime.program import run_program
 
 RESULTS = Path("benchmarks/results")
@@ -30,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_features(commands)
     _add_accuracy(commands)
     _add_preparation(commands)
+    _add_conversions(commands)
     _add_collect(commands)
     _add_pending(commands)
     _add_tables(commands)
@@ -91,6 +95,29 @@ def _add_preparation(commands: Any) -> None:
     preparation.set_defaults(work=_preparation)
 
 
+def _add_conversions(commands: Any) -> None:
+    conversions = commands.add_parser(
+        "conversions", help="convert training runs to every target and store what each costs"
+    )
+    conversions.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN", help="folders that ser-train wrote, of one run"
+    )
+    conversions.add_argument(
+        "--targets",
+        nargs="+",
+        choices=tuple(TARGETS),
+        default=tuple(TARGETS),
+        metavar="TARGET",
+        help=f"after the runs: which of {', '.join(TARGETS)} (default: all)",
+    )
+    conversions.add_argument(
+        "--again", action="store_true", help="convert to what is stored already, too"
+    )
+    _add_results(conversions)
+    _add_format(conversions)
+    conversions.set_defaults(work=_conversions)
+
+
 def _add_pending(commands: Any) -> None:
     waiting = commands.add_parser(
         "pending", help="list the runs that are not stored yet: protocol, recipe, seed"
@@ -144,6 +171,10 @@ def _add_rounds(parser: argparse.ArgumentParser, default: int) -> None:
 
 def _add_outcome(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", type=Path, metavar="FILE.json", help="keep the result")
+    _add_format(parser)
+
+
+def _add_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
     )
@@ -221,6 +252,37 @@ def _preparation(arguments: argparse.Namespace) -> int:
         store(result, arguments.store)
     print(json.dumps(result) if arguments.format == "jsonl" else as_text(result))
     return 0
+
+
+def _conversions(arguments: argparse.Namespace) -> int:
+    """Convert each run; one that cannot be does not keep the others from it."""
+    done = [_is_converted(folder, arguments) for folder in arguments.runs]
+    return 0 if all(done) else 1
+
+
+def _is_converted(folder: Path, arguments: argparse.Namespace) -> bool:
+    from benchmarks.conversions import convert_run
+
+    try:
+        for one in convert_run(folder, arguments.targets, arguments.results, arguments.again):
+            _print_conversion(one, arguments.format)
+    except SerEdgeError as error:
+        print(f"ser-bench: {error}", file=sys.stderr, flush=True)
+        return False
+    return True
+
+
+def _print_conversion(one: Any, form: str) -> None:
+    from benchmarks.conversion_record import line
+
+    if form == "jsonl":
+        where = {name: one.run[name] for name in ("recipe", "protocol_name", "seed", "split")}
+        told = {**where, "asked": one.target, "new": one.is_new, **one.record}
+        print(json.dumps(told), flush=True)
+        return
+    name = f"{one.run['protocol_name']}/{one.run['recipe']}-seed{one.run['seed']}"
+    earlier = "" if one.is_new else " (stored earlier)"
+    print(f"{name}-{one.run['split']} {one.target}: {line(one.record)}{earlier}", flush=True)
 
 
 def _pending(arguments: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -49,13 +50,13 @@ PUBLISHED = {
 VARIANTS = {"tess-lstm123-sequence": "tess-lstm123", "tess-lstm-prosody": "tess-lstm"}
 
 
-def recipes() -> list[str]:
-    """All recipes of published systems, each followed by its variants."""
+def recipes(others: Iterable[str] = ()) -> list[str]:
+    """All recipes of published systems, each followed by its variants; then others by name."""
     names = []
     for name in PUBLISHED:
         names.append(name)
         names += [variant for variant, parent in VARIANTS.items() if parent == name]
-    return names
+    return list(dict.fromkeys([*names, *sorted(others)]))
 
 
 def published_text(recipe: str) -> str:

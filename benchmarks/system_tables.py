@@ -24,9 +24,9 @@ def systems_table(results: Results) -> str:
     """One row per recipe: what was published, and its figure by each protocol."""
     runs = of_kind(results, "systems")
     rows = [["recipe", "parameters", "published", *map(_heading, N_SPLITS)]]
-    for recipe in _recipes(runs):
+    for recipe in recipes(run["recipe"] for run in runs):
         own = [run for run in runs if run["recipe"] == recipe]
-        figures = [_spread(_by_seed(own, name, _headline(name))) for name in N_SPLITS]
+        figures = [spread(_by_seed(own, name, _headline(name))) for name in N_SPLITS]
         rows.append([recipe, _parameters(own), published_text(recipe), *figures])
     return markdown(rows)
 
@@ -56,9 +56,9 @@ def classes_table(results: Results) -> str:
     """One row per recipe: the recall of every class by the protocol tess-loso."""
     runs = [r for r in of_kind(results, "systems") if r["protocol_name"] == "tess-loso"]
     rows = [["recipe", *LABELS]]
-    for recipe in _recipes(runs):
+    for recipe in recipes(run["recipe"] for run in runs):
         own = [run for run in runs if run["recipe"] == recipe]
-        recalls = [_spread(_by_seed(own, "tess-loso", _recall(label)), 2) for label in LABELS]
+        recalls = [spread(_by_seed(own, "tess-loso", _recall(label)), 2) for label in LABELS]
         rows.append([recipe, *recalls])
     return markdown(rows)
 
@@ -75,11 +75,6 @@ def _headline(protocol: str) -> Figure:
 
 def _recall(label: str) -> Figure:
     return lambda run: float(run["figures"]["recall"][label])
-
-
-def _recipes(runs: list[Run]) -> list[str]:
-    """Those of the published systems, run or not, then others in the order of their names."""
-    return list(dict.fromkeys([*recipes(), *sorted(run["recipe"] for run in runs)]))
 
 
 def _place(run: Run) -> tuple[int, str, int, int, str]:
@@ -108,7 +103,7 @@ def _by_seed(runs: list[Run], protocol: str, figure: Figure) -> list[float]:
     ]
 
 
-def _spread(figures: list[float], decimals: int = 3) -> str:
+def spread(figures: list[float], decimals: int = 3) -> str:
     """Mean, the sample's standard deviation where there are two or more, and their number."""
     if not figures:
         return NOTHING

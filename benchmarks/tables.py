@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.conversion_tables import conversions_table
+from benchmarks.edge_int8_table import edge_int8_table
 from benchmarks.markdown import markdown
 from benchmarks.preparation_table import preparation_table, targets_list
 from benchmarks.results import Results, of_kind
@@ -210,6 +212,8 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "systems": systems_table,
     "systems-runs": runs_table,
     "systems-classes": classes_table,
+    "conversions": conversions_table,
+    "conversions-edge": edge_int8_table,
     "preparation": preparation_table,
     "preparation-targets": targets_list,
 }
