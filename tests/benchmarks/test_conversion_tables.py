@@ -147,9 +147,7 @@ def test_another_way_than_the_plain_one_is_noted_beside_the_target(settings, tol
     made = record("int8", settings=tried[-1]["settings"], attempts=tried)
     text = table(run("edge", int8=made), run("edge", "fold2", int8=record("int8")))
     (row,) = [line for line in text.splitlines() if line.startswith("| edge | int8 [")]
-    assert note(text, row) == (
-        f"`edge` as int8: taken {told} in 1 of 2 runs."
-    )
+    assert note(text, row) == (f"`edge` as int8: taken {told} in 1 of 2 runs.")
 
 
 def edge(seed: int, drops: list[float], **changes: Any) -> list[dict[str, Any]]:
