@@ -78,6 +78,16 @@ def with_network(run: Path, *layers: keras.layers.Layer) -> None:
     made.save(run / "model.keras")
 
 
+@pytest.mark.parametrize("name", ["run.json", "model.keras"])
+def test_a_folder_that_is_no_run_gets_one_line(run, tmp_path, name):
+    (run / name).unlink()
+    done = ser_bench("conversions", run, "--results", tmp_path / "results")
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"ser-bench: {run}: holds no {name}; name a folder of one run that ser-train finished\n"
+    )
+
+
 def test_what_is_stored_is_small_and_says_what_a_table_needs(converted, evaluated):
     result = stored(converted)
     trained = json.loads((evaluated / "run.json").read_text())
@@ -207,16 +217,6 @@ def test_a_run_without_held_out_recordings_does_not_keep_others_from_it(results,
         "trained it again: it adds the file without training\n"
     )
     assert list(stored(results)["targets"]) == ["float32"]
-
-
-@pytest.mark.parametrize("name", ["run.json", "model.keras"])
-def test_a_folder_that_is_no_run_gets_one_line(run, tmp_path, name):
-    (run / name).unlink()
-    done = ser_bench("conversions", run, "--results", tmp_path / "results")
-    assert done.returncode == 1
-    assert done.stderr == (
-        f"ser-bench: {run}: holds no {name}; name a folder of one run that ser-train finished\n"
-    )
 
 
 def test_a_model_that_cannot_be_run_is_no_result_of_a_target(run, tmp_path):
