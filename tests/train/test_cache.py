@@ -24,7 +24,7 @@ from edge_runtime.features import FeatureConfig, FeatureExtractor
 from train.audio import read_utterance
 from train.cache import FeatureCache, contents, dask_cluster, packs
 
-from . import disks
+from .. import disks
 from .tones import RATE, tone, write_wav
 
 CONFIG = FeatureConfig(
