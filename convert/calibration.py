@@ -141,10 +141,12 @@ def rejection_threshold(confidence: NDArray[np.float32], right: NDArray[np.bool_
         nothing.
     """
     order = np.argsort(-confidence, kind="stable")
-    gain = np.cumsum(np.where(right[order], 1, -1))
+    ranked = confidence[order].astype(np.float64)
+    gain = np.cumsum(np.where(right[order], 1.0, -1.0))
+    # Of equal scores all are accepted or none.
+    gain[:-1][ranked[:-1] == ranked[1:]] = -np.inf
     # Among equally good ones, the threshold that refuses least.
     accepted = len(gain) - 1 - int(np.argmax(gain[::-1]))
-    ranked = confidence[order]
     if accepted == len(ranked) - 1 or gain[accepted] <= 0:
         return 0.0
     return float((ranked[accepted] + ranked[accepted + 1]) / 2)

@@ -106,7 +106,7 @@ def test_what_is_stored_is_small_and_says_what_a_table_needs(converted, evaluate
     assert test["uar_drop"] == pytest.approx(
         100 * (test["uar_before"] - test["uar_after"]), abs=0.02
     )
-    assert int8["settings"] == int8["attempts"][-1]["settings"]
+    assert int8["settings"] in [one["settings"] for one in int8["attempts"]]
     for one in (exact, int8):
         litert = one["backends"]["litert"]
         assert litert["ran"]
