@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SerEdgeError
 
+# ONNX Runtime's quantiser takes time with the square of the nodes, and for a recurrent layer written
+# out over hundreds of steps never ends with the operators that pass on their input's scale.
+LARGE = 2000
+WITH_WEIGHTS = ("Conv", "Gemm", "MatMul")
 OPSET = 17  # ONNX 1.12 and ONNX Runtime 1.12, 2022; what the runtime asks for is newer
 Windows = NDArray[np.float32]
 
@@ -49,6 +53,8 @@ def export(network: Any, original: dict[str, Any], shape: tuple[int, ...], outpu
 def quantise(network: Path, output: Path, windows: Windows, ranges: str) -> None:
     """Quantise weights and activations to int8 with QDQ nodes, input and output left in float32.
 
+    Of a network with more than `LARGE` nodes only the operators with weights are quantised.
+
     Parameters
     ----------
     network : Path
@@ -73,6 +79,7 @@ def quantise(network: Path, output: Path, windows: Windows, ranges: str) -> None
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(network), str(prepared), skip_symbolic_shape=True)
+        is_large = len(onnx.load(str(prepared)).graph.node) > LARGE
         quantize_static(
             str(prepared),
             str(output),
@@ -82,6 +89,7 @@ def quantise(network: Path, output: Path, windows: Windows, ranges: str) -> None
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=methods[ranges],
+            op_types_to_quantize=list(WITH_WEIGHTS) if is_large else None,
         )
     kinds = {node.op_type for node in onnx.load(str(output)).graph.node}
     if "QuantizeLinear" not in kinds:
