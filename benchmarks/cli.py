@@ -33,6 +33,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_features(commands)
     _add_accuracy(commands)
     _add_preparation(commands)
+    _add_listening(commands)
+    _add_soak(commands)
     _add_conversions(commands)
     _add_collect(commands)
     _add_pending(commands)
@@ -93,6 +95,35 @@ def _add_preparation(commands: Any) -> None:
     _add_rounds(preparation, 5)
     _add_outcome(preparation)
     preparation.set_defaults(work=_preparation)
+
+
+def _add_listening(commands: Any) -> None:
+    listening = commands.add_parser(
+        "listening", help="processor, memory and start of listening, beside a wake-word daemon"
+    )
+    listening.add_argument(
+        "--seconds",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="of speech and of a quiet room each, in real time (default: 60)",
+    )
+    _add_corpora(listening)
+    _add_outcome(listening)
+    listening.set_defaults(work=_listening)
+
+
+def _add_soak(commands: Any) -> None:
+    soak = commands.add_parser(
+        "soak", help="hours of sound through the daemon: does anything grow or get lost"
+    )
+    soak.add_argument(
+        "--hours", type=float, default=24.0, metavar="H", help="of sound (default: 24)"
+    )
+    soak.add_argument("--seed", type=int, default=0, metavar="N", help="of the sound (default: 0)")
+    _add_corpora(soak)
+    _add_outcome(soak)
+    soak.set_defaults(work=_soak)
 
 
 def _add_conversions(commands: Any) -> None:
@@ -207,13 +238,9 @@ def _positive(text: str) -> int:
 
 def _features(arguments: argparse.Namespace) -> int:
     from benchmarks.features import as_table, bench_features
-    from benchmarks.results import store
 
     result = bench_features(arguments.rounds, arguments.sound)
-    if arguments.store:
-        store(result, arguments.store)
-    print(json.dumps(result) if arguments.format == "jsonl" else as_table(result))
-    return 0
+    return _give(result, as_table(result), arguments)
 
 
 def _accuracy(arguments: argparse.Namespace) -> int:
@@ -238,7 +265,6 @@ def _accuracy(arguments: argparse.Namespace) -> int:
 def _preparation(arguments: argparse.Namespace) -> int:
     from benchmarks.preparation import bench_preparation
     from benchmarks.preparation_table import as_text
-    from benchmarks.results import store
     from train.corpora import corpora_folder
 
     result = bench_preparation(
@@ -248,9 +274,37 @@ def _preparation(arguments: argparse.Namespace) -> int:
         arguments.rounds,
         arguments.form == "wav",
     )
+    return _give(result, as_text(result), arguments)
+
+
+def _listening(arguments: argparse.Namespace) -> int:
+    from benchmarks.listening import as_text, bench_listening
+
+    result = bench_listening(arguments.seconds, _corpora_or_none(arguments))
+    return _give(result, as_text(result), arguments)
+
+
+def _soak(arguments: argparse.Namespace) -> int:
+    from benchmarks.soak import as_text, bench_soak
+
+    result = bench_soak(arguments.hours, _corpora_or_none(arguments), arguments.seed)
+    return _give(result, as_text(result), arguments)
+
+
+def _corpora_or_none(arguments: argparse.Namespace) -> Path | None:
+    from train.corpora import corpora_folder
+
+    is_named = arguments.corpora or os.environ.get("SER_EDGE_CORPORA")
+    return corpora_folder(arguments.corpora) if is_named else None
+
+
+def _give(result: dict[str, Any], text: str, arguments: argparse.Namespace) -> int:
+    """Store and print a result."""
+    from benchmarks.results import store
+
     if arguments.store:
         store(result, arguments.store)
-    print(json.dumps(result) if arguments.format == "jsonl" else as_text(result))
+    print(json.dumps(result) if arguments.format == "jsonl" else text)
     return 0
 
 

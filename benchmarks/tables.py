@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.conversion_tables import conversions_table
+from benchmarks.daemon_tables import listening_table, soak_table
+from benchmarks.daemon_tables import targets_list as daemon_targets
 from benchmarks.edge_int8_table import edge_int8_table
 from benchmarks.markdown import markdown
 from benchmarks.preparation_table import preparation_table, targets_list
 from benchmarks.results import Results, of_kind
+from benchmarks.settings_table import settings_table
 from benchmarks.system_tables import classes_table, runs_table, systems_table
 from edge_runtime.errors import SerEdgeError
 
@@ -216,4 +220,9 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "conversions-edge": edge_int8_table,
     "preparation": preparation_table,
     "preparation-targets": targets_list,
+    "settings": settings_table,
+    "listening": listening_table,
+    "listening-targets": partial(daemon_targets, "listening"),
+    "soak": soak_table,
+    "soak-targets": partial(daemon_targets, "soak"),
 }

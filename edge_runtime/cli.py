@@ -5,18 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from edge_runtime import __version__
-from edge_runtime.backends import BACKEND_NAMES, MAX_THREADS
 from edge_runtime.commands import classify, devices, info, listen
-from edge_runtime.listener import MAX_HOP_SECONDS
+from edge_runtime.doctor import doctor
+from edge_runtime.install import SYSTEM_CONFIG, install_service
 from edge_runtime.program import run_program
-from edge_runtime.sources.pcm_stream import DTYPES
+from edge_runtime.settings import ENVIRONMENT, Option, options
 
-FORMATS = ("text", "jsonl")
-ENVIRONMENT = "SER_EDGE_"
+MODEL_KEYS = ("model.file", "model.backend", "model.threads")
+FORMAT_KEY = "output.format"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,107 +35,102 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("listen", help="classify a microphone, file or pipe as it goes")
-    _option(command, "--source", "mic", "mic, a sound FILE, or - for raw PCM on standard input")
-    _option(command, "--device", None, "microphone: a number or part of its name", metavar="N|NAME")
-    _option(
-        command,
-        "--hop",
-        None,
-        "seconds between decisions (default: the model's)",
-        type=_hop_seconds,
-        metavar="S",
+    _add_config(
+        command, "settings as TOML; the environment goes before them, and flags before both"
     )
-    _option(
-        command,
-        "--pcm-format",
-        "s16le",
-        "of raw PCM: mono at the model's sample rate",
-        choices=tuple(DTYPES),
-    )
-    command.add_argument(
-        "--realtime",
-        action="store_true",
-        default=_flag_set("--realtime"),
-        help="pace a file like a microphone",
-    )
-    _add_model_options(command)
+    add_options(command)
     command.set_defaults(work=listen)
 
     command = commands.add_parser("classify", help="one answer for each sound file")
     command.add_argument("files", nargs="+", metavar="FILE", help="holds one utterance")
-    _add_model_options(command)
+    add_options(command, (*MODEL_KEYS, FORMAT_KEY))
     command.set_defaults(work=classify)
 
     command = commands.add_parser("devices", help="list the microphones")
-    _add_format(command)
+    add_options(command, (FORMAT_KEY,))
     command.set_defaults(work=devices)
 
     command = commands.add_parser("info", help="what a model file says about itself")
     command.add_argument(
-        "model",
+        "model.file",
         nargs="?",
         type=Path,
         metavar="MODEL",
-        default=os.environ.get(_variable("--model")) or None,
         help="a .tflite or .onnx file (default: the bundled model)",
     )
-    _add_format(command)
+    add_options(command, (FORMAT_KEY,))
     command.set_defaults(work=info)
+
+    command = commands.add_parser("doctor", help="check this machine and say what to mend")
+    _add_config(command, "settings to check (default: the service's, where there is one)")
+    add_options(command, ("source.device", "model.file", FORMAT_KEY))
+    command.set_defaults(work=doctor)
+
+    command = commands.add_parser("install-service", help="run ser-edge as a service of systemd")
+    _add_config(command, f"its settings (default: {SYSTEM_CONFIG}; with --user, below ~/.config)")
+    command.add_argument(
+        "--user", action="store_true", help="a service of yours, with your sound server"
+    )
+    command.add_argument(
+        "--root", type=Path, metavar="DIR", help="write below DIR, for a package or an image"
+    )
+    command.add_argument("--enable", action="store_true", help="start it, now and at every boot")
+    command.add_argument("--dry-run", action="store_true", help="print what would be written")
+    command.set_defaults(work=install_service)
     return parser
 
 
-def _add_model_options(parser: argparse.ArgumentParser) -> None:
-    _option(
-        parser,
-        "--model",
-        None,
-        "a .tflite or .onnx file (default: the bundled model)",
-        type=Path,
-        metavar="FILE",
+def _add_config(parser: argparse.ArgumentParser, text: str) -> None:
+    given = os.environ.get(f"{ENVIRONMENT}CONFIG") or None
+    parser.add_argument("--config", type=Path, metavar="FILE", default=given, help=text)
+
+
+def add_options(parser: argparse.ArgumentParser, keys: Collection[str] | None = None) -> None:
+    """Add the flags of settings, those of some keys or of all; what is not given is None."""
+    groups: dict[str, Any] = {}
+    for option in options():
+        if keys is not None and option.key not in keys:
+            continue
+        if keys is None and option.section not in groups:
+            groups[option.section] = parser.add_argument_group(option.section)
+        _add_option(groups.get(option.section, parser), option)
+
+
+def _add_option(group: Any, option: Option) -> None:
+    stated = "" if option.default in (None, "") else f" (default: {option.default})"
+    text = f"{option.text}{stated}".replace("%", "%%")
+    if option.type is bool:
+        group.add_argument(
+            option.flag,
+            dest=option.key,
+            action=argparse.BooleanOptionalAction,
+            default=None,
+            help=option.text,
+        )
+        return
+    group.add_argument(
+        option.flag,
+        dest=option.key,
+        type=_reader(option),
+        metavar=option.metavar or _metavar(option),
+        help=text,
     )
-    _option(parser, "--backend", "auto", "interpreter", choices=("auto", *BACKEND_NAMES))
-    _option(parser, "--threads", 1, "threads of the interpreter", type=_threads, metavar="N")
-    _add_format(parser)
 
 
-def _add_format(parser: argparse.ArgumentParser) -> None:
-    _option(parser, "--format", "text", "of the results", choices=FORMATS)
+def _metavar(option: Option) -> str:
+    if option.choices:
+        return "{" + ",".join(option.choices) + "}"
+    return {int: "N", float: "X", Path: "FILE"}.get(option.type, "TEXT")
 
 
-def _option(
-    parser: argparse.ArgumentParser, flag: str, default: Any, text: str, **settings: Any
-) -> None:
-    """Add an option whose default comes from the environment, where it is set there."""
-    stated = "" if default is None else f" (default: {default})"
-    # A default given as text goes through the option's type, with its error message. A variable
-    # that is set to nothing counts as not set.
-    given = os.environ.get(_variable(flag)) or default
-    choices = settings.get("choices")
-    if choices and given not in choices:
-        parser.error(f"{_variable(flag)} must be one of {', '.join(choices)}, not {given!r}")
-    parser.add_argument(flag, default=given, help=text + stated, **settings)
+def _reader(option: Option) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return option.parse(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be {option.wanted}, not {text!r}") from None
 
-
-def _hop_seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0.0 < seconds <= MAX_HOP_SECONDS:
-        raise argparse.ArgumentTypeError(f"must be above 0, at most {MAX_HOP_SECONDS:g} seconds")
-    return seconds
-
-
-def _threads(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= MAX_THREADS:
-        raise argparse.ArgumentTypeError(f"must be 1 to {MAX_THREADS}")
-    return number
-
-
-def _flag_set(flag: str) -> bool:
-    return os.environ.get(_variable(flag), "").lower() in ("1", "true", "yes", "on")
-
-
-def _variable(flag: str) -> str:
-    return ENVIRONMENT + flag.lstrip("-").upper().replace("-", "_")
+    return read
 
 
 if __name__ == "__main__":

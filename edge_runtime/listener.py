@@ -1,9 +1,10 @@
-"""Turns a stream of sound into a stream of decisions over rolling windows."""
+"""Turns a stream of sound into emotions that begin, go on and end."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -11,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.classifier import Classifier, checked_samples
+from edge_runtime.decisions import DecisionMaker, DecisionSettings, Verdict
 from edge_runtime.errors import SerEdgeError
-from edge_runtime.events import Event
+from edge_runtime.events import Event, Hop
 from edge_runtime.features import FrameStream
+from edge_runtime.gates import Gate, make_gate
 from edge_runtime.sources.clip import SILENCE_DBFS
 
 MAX_HOP_SECONDS = 3600.0
@@ -46,8 +49,24 @@ class FrameRing:
         self._frames[kept:] = newest
 
 
+@dataclass(frozen=True)
+class Step:
+    """One hop of the stream.
+
+    Attributes
+    ----------
+    hop : Hop
+        What was heard.
+    events : tuple of Event
+        What it led to.
+    """
+
+    hop: Hop
+    events: tuple[Event, ...]
+
+
 class Listener:
-    """Classifies a stream, one decision per hop, computing only the frames that are new.
+    """Classifies a stream hop by hop, computing only the frames that are new.
 
     Parameters
     ----------
@@ -55,6 +74,15 @@ class Listener:
         The model.
     hop_seconds : float, optional
         Time between decisions, in seconds; the model's own by default.
+    gate : Gate, optional
+        Tells when there is speech: windows are classified only then. The energy gate by default.
+    settings : DecisionSettings, optional
+        How much it takes to say something.
+
+    Attributes
+    ----------
+    hop_seconds : float
+        Time between decisions: a whole number of frames.
 
     Raises
     ------
@@ -62,7 +90,13 @@ class Listener:
         When the hop is not above zero.
     """
 
-    def __init__(self, classifier: Classifier, hop_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        hop_seconds: float | None = None,
+        gate: Gate | None = None,
+        settings: DecisionSettings | None = None,
+    ) -> None:
         metadata = classifier.metadata
         seconds = metadata.hop_seconds if hop_seconds is None else hop_seconds
         if not 0.0 < seconds <= MAX_HOP_SECONDS:
@@ -71,79 +105,139 @@ class Listener:
             )
         config = metadata.features
         self._classifier = classifier
-        self._stream = FrameStream(classifier.extractor)
-        self._ring = FrameRing(metadata.window_frames, config.frame_dim + 1)
-        self._seconds_per_frame = config.hop_length / config.sample_rate
-        self._window_seconds = metadata.window_seconds
-        self._hop_frames = max(1, round(seconds / self._seconds_per_frame))
-        self._frames_seen = 0
-        self._next_decision = metadata.window_frames
-        self._last_loud_frame = -metadata.window_frames - 1
+        self._config = config
+        self._gate = gate or make_gate("energy", config.sample_rate)
+        self._decisions = DecisionMaker(
+            metadata.labels, metadata.rejection_threshold, settings or DecisionSettings()
+        )
+        seconds_per_frame = config.hop_length / config.sample_rate
+        self._hop_frames = max(1, round(seconds / seconds_per_frame))
+        self.hop_seconds = self._hop_frames * seconds_per_frame
+        self._samples_before = 0
+        self._begin()
 
-    def push(self, chunk: NDArray[Any]) -> list[Event]:
-        """Take the next samples and give the decisions that they complete.
+    def push(self, chunk: NDArray[Any], arrival: float | None = None) -> list[Step]:
+        """Take the next samples and give the hops that they complete.
 
         Parameters
         ----------
         chunk : ndarray of float, shape (n_samples,)
             Mono samples in [-1, 1] at the model's rate.
+        arrival : float, optional
+            When they arrived, by `time.monotonic`; now by default.
 
         Returns
         -------
-        list of Event
-            One for every hop that the chunk completes, once the first window is full, unless the
-            whole window is silent.
+        list of Step
+            One for every hop that the chunk completes, once the first window is full.
 
         Raises
         ------
         SerEdgeError
             When the samples are no mono sound: see `edge_runtime.classifier.checked_samples`.
         """
-        arrival = time.perf_counter()
-        frames = self._stream.push(checked_samples(chunk))
-        events = []
-        while len(frames):
-            taken = min(len(frames), self._next_decision - self._frames_seen)
-            self._ring.push(frames[:taken])
-            self._note_loudness(frames[:taken])
-            frames = frames[taken:]
-            self._frames_seen += taken
-            if self._frames_seen == self._next_decision:
-                self._next_decision += self._hop_frames
-                if not self._window_is_silent():
-                    events.append(self._decide(arrival))
-                    arrival = time.perf_counter()
+        since = time.monotonic() if arrival is None else arrival
+        samples = checked_samples(chunk)
+        steps = []
+        # Cut where hops end, so that the gate is asked about no later sample.
+        while len(samples):
+            piece = samples[: self._config.samples_for(self._next_frame) - self._n_samples]
+            samples = samples[len(piece) :]
+            self._take(piece)
+            if self._n_frames == self._next_frame:
+                self._next_frame += self._hop_frames
+                steps.append(self._step(since))
+                since = time.monotonic()
+        return steps
+
+    def reset(self) -> list[Event]:
+        """Forget what was heard: what comes next does not follow on from it.
+
+        Returns
+        -------
+        list of Event
+            The end of the emotion that was going on, if any.
+        """
+        events = self._events(self._decisions.end(), time.monotonic())
+        self._samples_before += self._n_samples
+        self._gate.reset()
+        self._begin()
         return events
 
-    def _note_loudness(self, frames: NDArray[np.float32]) -> None:
+    def _begin(self) -> None:
+        metadata = self._classifier.metadata
+        self._stream = FrameStream(self._classifier.extractor)
+        self._ring = FrameRing(metadata.window_frames, self._config.frame_dim + 1)
+        self._n_samples = self._n_frames = 0
+        self._next_frame = metadata.window_frames
+        self._last_loud_frame = -metadata.window_frames - 1
+
+    def _take(self, samples: NDArray[np.float32]) -> None:
+        self._gate.push(samples)
+        frames = self._stream.push(samples)
+        self._ring.push(frames)
         loud = np.flatnonzero(self._classifier.extractor.level_dbfs(frames) > SILENCE_DBFS)
         if len(loud):
-            self._last_loud_frame = self._frames_seen + int(loud[-1])
+            self._last_loud_frame = self._n_frames + int(loud[-1])
+        self._n_samples += len(samples)
+        self._n_frames += len(frames)
+
+    def _step(self, since: float) -> Step:
+        is_open = self._gate.is_open and not self._window_is_silent()
+        scores = self._classifier.window_scores(self._ring.window) if is_open else None
+        start, end = self._window_place()
+        decisions = self._decisions
+        verdicts = decisions.end() if scores is None else decisions.push(scores, start, end)
+        labels = self._classifier.metadata.labels
+        hop = Hop(
+            time=_utc_now(),
+            end=round(end, 3),
+            is_open=is_open,
+            level_dbfs=round(self._gate.level_dbfs, 1),
+            noise_dbfs=round(self._gate.noise_dbfs, 1),
+            scores=None if scores is None else _by_label(labels, scores),
+            label=self._decisions.label,
+            latency_ms=round((time.monotonic() - since) * 1000.0, 3),
+        )
+        return Step(hop, tuple(self._events(verdicts, since)))
+
+    def _window_place(self) -> tuple[float, float]:
+        """Where in the stream the window lies, in seconds."""
+        rate, window_frames = self._config.sample_rate, len(self._ring.window)
+        first = self._samples_before + (self._n_frames - window_frames) * self._config.hop_length
+        return first / rate, (first + self._config.samples_for(window_frames)) / rate
 
     def _window_is_silent(self) -> bool:
-        return self._frames_seen - self._last_loud_frame > len(self._ring.window)
+        return self._n_frames - self._last_loud_frame > len(self._ring.window)
 
-    def _decide(self, arrival: float) -> Event:
-        decision = self._classifier.decide(self._classifier.window_scores(self._ring.window))
-        start = (self._frames_seen - len(self._ring.window)) * self._seconds_per_frame
-        return Event(
-            time=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-            start=round(start, 3),
-            end=round(start + self._window_seconds, 3),
-            label=decision.label,
-            score=decision.score,
-            scores=decision.scores,
-            latency_ms=round((time.perf_counter() - arrival) * 1000.0, 3),
-            model=self._classifier.model_id,
-        )
+    def _events(self, verdicts: list[Verdict], since: float) -> list[Event]:
+        now = time.monotonic()
+        return [
+            Event(
+                kind=verdict.kind,
+                time=_utc_now(),
+                monotonic=round(now, 3),
+                start=round(verdict.start, 3),
+                end=round(verdict.end, 3),
+                label=verdict.label,
+                score=verdict.score,
+                scores=_by_label(self._classifier.metadata.labels, verdict.scores),
+                level_dbfs=round(self._gate.level_dbfs, 1),
+                latency_ms=round((now - since) * 1000.0, 3),
+                model=self._classifier.model_id,
+            )
+            for verdict in verdicts
+        ]
 
 
 def listen(
     chunks: Iterable[NDArray[Any]],
     classifier: Classifier | None = None,
     hop_seconds: float | None = None,
+    gate: str = "energy",
+    settings: DecisionSettings | None = None,
 ) -> Iterator[Event]:
-    """Classify a stream of chunks over rolling windows.
+    """Tell the emotions in a stream of chunks.
 
     Parameters
     ----------
@@ -153,12 +247,35 @@ def listen(
         The model; the bundled one by default.
     hop_seconds : float, optional
         Time between decisions, in seconds; the model's own by default.
+    gate : {"energy", "silero", "webrtc", "off"}
+        What tells when there is speech.
+    settings : DecisionSettings, optional
+        How much it takes to say something.
 
     Yields
     ------
     Event
-        One for every hop, once the first window is full.
+        As an emotion begins, at each hop while it goes on, and as it ends.
+
+    Examples
+    --------
+    >>> from edge_runtime.sources import AudioFile
+    >>> for event in listen(AudioFile("examples/demo.wav", 16000).chunks()):
+    ...     print(event.kind, event.label)  # doctest: +SKIP
     """
-    listener = Listener(classifier or Classifier(), hop_seconds)
+    model = classifier or Classifier()
+    listener = Listener(
+        model, hop_seconds, make_gate(gate, model.metadata.features.sample_rate), settings
+    )
     for chunk in chunks:
-        yield from listener.push(chunk)
+        for step in listener.push(chunk):
+            yield from step.events
+    yield from listener.reset()
+
+
+def _by_label(labels: tuple[str, ...], scores: NDArray[np.float32]) -> dict[str, float]:
+    return {label: float(score) for label, score in zip(labels, scores)}
+
+
+def _utc_now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

@@ -67,6 +67,7 @@ class AudioFile:
     ) -> None:
         self.name = printable(path)
         self.sample_rate = sample_rate
+        self.gaps = 0
         self._realtime = realtime
         self._channel = channel
         self._chunk_seconds = REALTIME_CHUNK_SECONDS if realtime else chunk_seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,9 @@ NO_MICROPHONE = (
     "no microphone: the sound system lists no input device; plug one in and see: ser-edge devices"
 )
 
+# ALSA's number of the card and of the device on it, which change like PortAudio's.
+CARD_NUMBER = re.compile(r" \(hw:\d+,\d+\)$")
+
 
 @dataclass(frozen=True)
 class InputDevice:
@@ -23,7 +27,7 @@ class InputDevice:
     number : int
         Its place in PortAudio's list; changes when devices come and go.
     name : str
-        Its name, which stays.
+        Its name, which stays but for the number of ALSA's card, as in "(hw:1,0)".
     host_api : str
         The sound system that offers it, such as "ALSA".
     input_channels : int
@@ -104,7 +108,8 @@ def find_device(wanted: int | str | None, devices: Sequence[InputDevice]) -> Inp
     Returns
     -------
     InputDevice
-        The one; a whole name wins over parts of names.
+        The one; a whole name wins over parts of names, and where only the number of ALSA's card
+        in it, as in "(hw:1,0)", differs, it is the same device.
 
     Raises
     ------
@@ -115,6 +120,8 @@ def find_device(wanted: int | str | None, devices: Sequence[InputDevice]) -> Inp
     --------
     >>> usb = InputDevice(3, "USB Audio: - (hw:1,0)", "ALSA", 1, 44100.0, False)
     >>> find_device("usb", [usb]).number
+    3
+    >>> find_device("USB Audio: - (hw:0,0)", [usb]).number
     3
     """
     if not devices:
@@ -151,4 +158,10 @@ def _default(devices: Sequence[InputDevice]) -> InputDevice:
 
 def _named(text: str, devices: Sequence[InputDevice]) -> list[InputDevice]:
     exact = [device for device in devices if device.name.casefold() == text]
-    return exact or [device for device in devices if text and text in device.name.casefold()]
+    if exact or not text:
+        return exact
+    part = [device for device in devices if text in device.name.casefold()]
+    lasting = CARD_NUMBER.sub("", text)
+    return part or [
+        device for device in devices if CARD_NUMBER.sub("", device.name.casefold()) == lasting
+    ]

@@ -57,6 +57,7 @@ class PcmStream:
                 f"{name}: the sample format must be {' or '.join(DTYPES)}, not {sample_format!r}"
             )
         self.sample_rate = sample_rate
+        self.gaps = 0
         self._stream = stream
         self._sample_format = sample_format
         self._name = name

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from edge_runtime.errors import SerEdgeError
@@ -52,11 +55,33 @@ def rescan(sounddevice: Any) -> None:
         When the library cannot start again.
     """
     try:
-        # sounddevice has no public name for this, its author recommends these two.
-        sounddevice._terminate()
-        sounddevice._initialize()
+        # sounddevice has no public names for this, its author recommends these.
+        with exit_not_held(sounddevice):
+            if sounddevice._initialized:  # not when it could not start the last time
+                sounddevice._terminate()
+            sounddevice._initialize()
     except sounddevice.PortAudioError as error:
         raise SerEdgeError(f"the PortAudio library cannot start: {reason(error)}") from error
+
+
+@contextlib.contextmanager
+def exit_not_held(sounddevice: Any) -> Iterator[None]:
+    """Let the process end while this thread is inside PortAudio.
+
+    A sound server that hangs keeps PortAudio waiting for ever, and sounddevice closes the library
+    at exit, which would wait as well.
+
+    Parameters
+    ----------
+    sounddevice : module
+        The sounddevice package.
+    """
+    at_exit = sounddevice._exit_handler
+    atexit.unregister(at_exit)
+    try:
+        yield
+    finally:
+        atexit.register(at_exit)
 
 
 def reason(error: Exception) -> str:

@@ -16,9 +16,14 @@ class Source(Protocol):
     ----------
     sample_rate : int
         Samples per second of the chunks: the rate that the model asks for.
+    gaps : int
+        Rises by one when the chunk that was just given does not follow on from the one before:
+        sound was lost between them. What was computed from earlier sound, such as a window,
+        must then be begun anew. Stays 0 where sound cannot be lost.
     """
 
     sample_rate: int
+    gaps: int
 
     def chunks(self) -> Iterator[NDArray[np.float32]]:
         """Give the sound from where it stands, once.
@@ -26,7 +31,9 @@ class Source(Protocol):
         Yields
         ------
         ndarray of float32, shape (n_samples,)
-            Mono samples at `sample_rate`, nominally in [-1, 1]; n_samples >= 1 varies.
+            Mono samples at `sample_rate`, nominally in [-1, 1]; n_samples varies. A source that
+            waits for its device gives an empty chunk about every 0.5 s, so that whoever iterates
+            can do other things or stop; otherwise n_samples >= 1.
 
         Raises
         ------

@@ -150,7 +150,7 @@ def test_records_speech_as_it_was_played(virtual_microphone, speech_file):
 def test_a_device_is_found_by_number_name_or_part_of_it(virtual_microphone, wanted):
     script = "import sys\nfrom edge_runtime.sources import Microphone\n"
     script += "with Microphone(eval(sys.argv[1])) as m: print(len(next(m.chunks())))"
-    assert run(script, wanted, env=virtual_microphone.env) == "800\n"
+    assert run(script, wanted, env=virtual_microphone.env) == "1600\n"
 
 
 @pytest.mark.parametrize(
@@ -179,12 +179,16 @@ microphone.QUEUE_SECONDS = 0.5
 with microphone.Microphone("pulse") as source:
     chunks = source.chunks()
     next(chunks)
-    time.sleep(1.5)
-    print(source.overflows, len(source._blocks))
+    while source.overflows < 10:
+        time.sleep(0.05)
+    print(source.overflows, source.gaps)
+    next(chunks)
+    next(chunks)
+    print(source.gaps)
 """
-    overflows, queued = map(int, run(script, env=virtual_microphone.env).split())
-    assert 15 <= overflows <= 30
-    assert queued == 10
+    before, after = run(script, env=virtual_microphone.env).splitlines()
+    assert before.split()[1] == "0"
+    assert int(after) >= 1
 
 
 def test_a_pulled_plug_is_one_line_and_a_replug_works(virtual_microphone):
@@ -229,7 +233,7 @@ with Microphone("pulse") as microphone:
     again, _ = child.communicate("\n", timeout=60)
     assert stalled.startswith("microphone 'pulse': delivered no sound for 3 s: ")
     assert refused.startswith(("microphone 'pulse': cannot be opened: ", "no microphone", "--dev"))
-    assert again == "800\n"
+    assert again == "1600\n"
 
 
 def test_no_microphone_at_all_is_one_line(tmp_path):

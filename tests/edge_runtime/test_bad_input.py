@@ -29,9 +29,9 @@ CASES: dict[str, tuple[str | None, str | None]] = {
     "short.wav": (ANSWER, "shorter than the model's window"),
     "very_short.wav": ("too short to classify", "shorter than the model's window"),
     "one_sample.wav": ("is silent", "shorter than the model's window"),
-    "silent.wav": ("is silent", "nothing but silence"),
+    "silent.wav": ("is silent", "no speech"),
     "clipped.wav": ("is clipped", ANSWER),
-    "offset.wav": ("is silent", "nothing but silence"),
+    "offset.wav": ("is silent", "no speech"),
     "nan.wav": ("not numbers", "not numbers"),
     "infinite.wav": ("not numbers", "not numbers"),
     "integers_as_floats.wav": ("scale its samples", "scale its samples"),
@@ -148,7 +148,7 @@ def test_classify_fails_when_any_file_does_and_says_nothing_else(
 def test_listen_answers_or_says_what_is_wrong(name: str, ser_edge: Run, folder: Path) -> None:
     wanted = CASES[name][1]
     path = str(folder / name)
-    done = ser_edge("listen", "--source", path, "--format", "jsonl")
+    done = ser_edge("listen", "--source", path, "--format", "jsonl", "--gate", "off")
     said = [line for line in done.stderr.splitlines() if "listening to" not in line]
     if wanted is ANSWER:
         assert (done.returncode, said) == (0, [])
@@ -159,7 +159,7 @@ def test_listen_answers_or_says_what_is_wrong(name: str, ser_edge: Run, folder: 
         assert line.startswith(f"ser-edge: {path}: ")
         assert wanted in line
         # A file of silence was listened to, to its end.
-        assert done.returncode == (0 if wanted == "nothing but silence" else 1)
+        assert done.returncode == (0 if wanted == "no speech" else 1)
 
 
 @pytest.mark.parametrize("corpus", ["TESS", "RAVDESS", "EmoDB"])

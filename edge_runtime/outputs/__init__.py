@@ -1,0 +1,1 @@
+"""Where events go. Each output is loaded only when it is asked for."""

@@ -1,0 +1,213 @@
+"""The daemon: reads, classifies, tells; reloads at SIGHUP and ends in order at SIGTERM."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from edge_runtime import notify
+from edge_runtime.engine import Engine
+from edge_runtime.errors import SerEdgeError
+from edge_runtime.reader import Reader
+from edge_runtime.settings import Settings
+from edge_runtime.sources import AudioFile, LiveMicrophone, PcmStream, Source
+from edge_runtime.status import Status
+
+TAKE_SECONDS = 0.5  # how long a signal may wait when no sound comes
+WATCHDOG_SECONDS = 1.0
+NO_SOUND = ("lost", "frozen")
+SIGNALLED_CLOSE_SECONDS = 1.0  # a signalled end is to take less than two
+CLOSE_SECONDS = 30.0  # where the source ended by itself, outputs may take their time
+Loader = Callable[[], Settings]
+
+
+class Service:
+    """Listens until its source ends or a signal says so.
+
+    Parameters
+    ----------
+    load : callable
+        Gives the settings, anew at each reload.
+    say : callable
+        Takes one line for the log.
+
+    Raises
+    ------
+    SerEdgeError
+        When the settings, the model, an output or the source are not usable at the start.
+    """
+
+    def __init__(self, load: Loader, say: Callable[[str], None]) -> None:
+        self._load = load
+        self._say = say
+        self._settings = load()
+        self._stop = False
+        self._reload = False
+        self._next_watchdog = 0.0
+        self._n_seconds = 0.0
+        self._engine = Engine(self._settings, say)
+        try:
+            self._microphone, self._reader = self._open()
+        except BaseException:
+            self._engine.close(0.0)
+            raise
+
+    @property
+    def status(self) -> Status:
+        """What it is doing."""
+        return self._engine.status
+
+    def run(self) -> None:
+        """Listen to the end.
+
+        Raises
+        ------
+        SerEdgeError
+            When the source fails for good.
+        OSError
+            When standard output is gone.
+        """
+        handlers = self._take_signals()
+        try:
+            self._run()
+        finally:
+            notify.stopping()
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+    def _run(self) -> None:
+        seconds = SIGNALLED_CLOSE_SECONDS
+        self._reader.start()
+        try:
+            self._say(f"listening to {self._describe()} with {self._engine}")
+            notify.ready()
+            while not self._stop:
+                self._turn()
+                if self._reader.ended:
+                    seconds = CLOSE_SECONDS
+                    self._reader.take(0.0)  # raises what ended it, if not its end
+                    break
+        finally:
+            self._reader.close()
+            self._engine.close(seconds)
+        self._explain_no_event()
+
+    def _turn(self) -> None:
+        """One round: what a signal asked for, then the next chunk."""
+        self._feed_watchdog()
+        if self._reload:
+            self._reload = False
+            self._renew()
+        chunk = self._reader.take(TAKE_SECONDS)
+        if chunk is not None:
+            self._n_seconds += len(chunk.samples) / self._engine.sample_rate
+            self._engine.hear(chunk)
+        elif self._microphone is not None and self._microphone.state in NO_SOUND:
+            self._engine.pause()
+        if self._microphone is not None:
+            self._engine.note_losses(self._microphone.overflows, self._reader.dropped_seconds)
+
+    def _open(self) -> tuple[LiveMicrophone | None, Reader]:
+        source = open_source(self._settings, self._engine.sample_rate, self._engine.note_source)
+        microphone = source if isinstance(source, LiveMicrophone) else None
+        return microphone, Reader(source, waits=microphone is None)
+
+    def _describe(self) -> str:
+        if self._microphone is not None:
+            return f"microphone {self._microphone.device_name!r}"
+        source = self._settings.source.source
+        return "standard input" if source == "-" else source
+
+    def _renew(self) -> None:
+        """Take new settings; where they are no good, the old ones stay."""
+        notify.reloading()
+        sample_rate = self._engine.sample_rate
+        try:
+            settings = self._load()
+            self._engine.renew(settings)
+        except SerEdgeError as error:
+            self._say(f"not reloaded, what was stays: {error}")
+        else:
+            old, self._settings = self._settings, settings
+            self._say(f"reloaded: {self._engine}")
+            if settings.source != old.source or self._engine.sample_rate != sample_rate:
+                self._change_source()
+        notify.ready()
+
+    def _change_source(self) -> None:
+        """Open the source anew; a microphone that is not there is waited for."""
+        self._reader.close()
+        self._engine.pause()
+        chosen = dataclasses.replace(self._settings.source, wait=True)
+        self._settings = dataclasses.replace(self._settings, source=chosen)
+        self._microphone, self._reader = self._open()
+        self._reader.start()
+        self._say(f"listening to {self._describe()}")
+
+    def _feed_watchdog(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_watchdog:
+            self._next_watchdog = now + WATCHDOG_SECONDS
+            notify.watchdog()
+
+    def _take_signals(self) -> dict[int, Any]:
+        wanted = {signal.SIGTERM: self._on_stop, signal.SIGINT: self._on_stop}
+        if hasattr(signal, "SIGHUP"):
+            wanted[signal.SIGHUP] = self._on_reload
+        return {number: signal.signal(number, handler) for number, handler in wanted.items()}
+
+    def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
+        if self._stop:  # asked a second time: at once
+            raise KeyboardInterrupt
+        self._stop = True
+        self._engine.stop_waiting()
+
+    def _on_reload(self, _number: int, _frame: FrameType | None) -> None:
+        self._reload = True
+
+    def _explain_no_event(self) -> None:
+        source = self._settings.source.source
+        if self._stop or source == "mic" or self.status.counts["events"]:
+            return
+        window = self._engine.window_seconds
+        if self._n_seconds < window:
+            raise SerEdgeError(
+                f"{source}: {self._n_seconds:.2f} s are shorter than the model's window of "
+                f"{window:.2f} s; for one answer use: ser-edge classify FILE"
+            )
+        self._say(f"{source}: no speech in {self._n_seconds:.2f} s")
+
+
+def open_source(settings: Settings, sample_rate: int, report: Callable[[str, str], None]) -> Source:
+    """Open where the sound comes from.
+
+    Parameters
+    ----------
+    settings : Settings
+        All settings.
+    sample_rate : int
+        Samples per second that the model asks for.
+    report : callable
+        Told the state of a microphone, and what is to be said about it.
+    """
+    chosen = settings.source
+    if chosen.source == "mic":
+        block = min(0.25, (settings.model.hop or 0.5) / 2.0)
+        return LiveMicrophone(
+            chosen.device, sample_rate, report, chosen.channel, block, wait=chosen.wait
+        )
+    if chosen.source == "-":
+        if sys.stdin is None:
+            raise SerEdgeError("standard input: is closed; pipe raw PCM into it")
+        report("listening", "standard input")
+        # Unbuffered: a thread that waits within a buffered reader at the end aborts Python.
+        pipe = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
+        return PcmStream(pipe, sample_rate, chosen.pcm_format)
+    source = AudioFile(chosen.source, sample_rate, chosen.realtime, chosen.channel)
+    report("listening", chosen.source)
+    return source
