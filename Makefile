@@ -25,7 +25,7 @@ ONNX_PY := .venv-onnx/bin/python
 TFLITE_PY := .venv-tflite/bin/python
 # tflite-runtime is built against numpy 1 and published for CPython 3.9 to 3.11.
 TFLITE_PINS := tflite-runtime==2.14.0 numpy==1.26.4
-TEST_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins espeak-ng chromium qemu-user mosquitto openssl systemd
+TEST_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins espeak-ng chromium qemu-user mosquitto openssl libfaketime systemd pipewire pipewire-pulse wireplumber dbus
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 
 from edge_runtime.answers import classify_file
 from edge_runtime.classifier import DEFAULT_MODEL, Classifier
 from edge_runtime.config import load
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.metadata import model_hash, read_metadata
+from edge_runtime.quiet import say
 from edge_runtime.settings import Settings, options
 from edge_runtime.sources import list_devices
 from edge_runtime.sources.audio_file import printable
@@ -109,4 +109,4 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 
 
 def _say(line: str) -> None:
-    print(f"ser-edge: {line}", file=sys.stderr, flush=True)
+    say(f"ser-edge: {line}")

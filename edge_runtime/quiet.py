@@ -7,6 +7,16 @@ import os
 import sys
 from collections.abc import Iterator
 
+_log_descriptor: int | None = None  # of the real standard error, while it is hushed
+
+
+def say(line: str) -> None:
+    """Write a line to standard error, even while libraries are kept from it."""
+    if _log_descriptor is None:
+        print(line, file=sys.stderr, flush=True)
+    else:
+        os.write(_log_descriptor, f"{line}\n".encode(errors="backslashreplace"))
+
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
@@ -15,6 +25,7 @@ def quiet_libraries() -> Iterator[None]:
     ALSA and PortAudio comment on each setting that a device refuses, even where the next one
     works; the MP3 decoder on harmless quirks. Every thread is hushed: keep it short.
     """
+    global _log_descriptor
     try:
         if sys.stderr is not None:
             sys.stderr.flush()
@@ -25,8 +36,10 @@ def quiet_libraries() -> Iterator[None]:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
+    outer, _log_descriptor = _log_descriptor, _log_descriptor or kept
     try:
         yield
     finally:
+        _log_descriptor = outer
         os.dup2(kept, 2)
         os.close(kept)

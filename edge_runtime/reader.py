@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.sources import Source
 
-CLOSE_SECONDS = 0.9
+CLOSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)

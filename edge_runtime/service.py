@@ -18,10 +18,10 @@ from edge_runtime.settings import Settings
 from edge_runtime.sources import AudioFile, LiveMicrophone, PcmStream, Source
 from edge_runtime.status import Status
 
-TAKE_SECONDS = 0.5  # how long a signal may wait when no sound comes
+TAKE_SECONDS = 0.25  # how long a signal may wait when no sound comes
 WATCHDOG_SECONDS = 1.0
 NO_SOUND = ("lost", "frozen")
-SIGNALLED_CLOSE_SECONDS = 1.0  # a signalled end is to take less than two
+SIGNALLED_CLOSE_SECONDS = 0.8  # a signalled end is to take less than two
 CLOSE_SECONDS = 30.0  # where the source ended by itself, outputs may take their time
 Loader = Callable[[], Settings]
 

@@ -42,7 +42,7 @@ class Detector(Protocol):
     block_length : int
         Samples in a block.
     open_from, close_below : float
-        The gate opens when the mean score of about the newest third of a second reaches the
+        The gate opens when the mean score of about the newest fifth of a second reaches the
         first, and begins to close when it falls below the second.
     """
 

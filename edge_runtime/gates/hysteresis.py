@@ -13,7 +13,7 @@ from edge_runtime.gates.loudness import Loudness
 
 HANGOVER_SHARE = 0.5  # of the time since the gate opened
 # Time in which the mean over the scores forgets all but a third of what it was.
-MEMORY_SECONDS = 0.25
+MEMORY_SECONDS = 0.2
 
 
 class HysteresisGate:

@@ -19,7 +19,7 @@ from edge_runtime.sources.sound_formats import HEAD_LENGTH, UNREADABLE, identify
 from edge_runtime.sources.wav import WavReader
 
 CHUNK_SECONDS = 0.5
-REALTIME_CHUNK_SECONDS = 0.1
+REALTIME_CHUNK_SECONDS = 0.25
 CLIPPED = 0.999  # of full scale
 HIGHEST_RATE = 768000  # Hz, of any converter on sale
 VALUES_PER_BLOCK = 1 << 20  # bounds the memory of files with very many channels
@@ -38,7 +38,7 @@ class AudioFile:
     sample_rate : int
         Samples per second of the chunks. A file at a lower rate is refused.
     realtime : bool
-        Give the chunks (of 0.1 s) when a microphone would; else at once.
+        Give the chunks (of 0.25 s) when a microphone would; else at once.
     channel : int, optional
         Which channel to read, counted from 0; the mean of all by default.
     chunk_seconds : float

@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import tempfile
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ..edge_runtime.conftest import synthesise_speech
 from .virtual_microphone import VirtualMicrophone, missing
 
 SENTENCE = "The postman brought a letter this morning, and I have waited for it so very long."
@@ -30,6 +31,12 @@ def virtual_microphone() -> Iterator[VirtualMicrophone]:
             yield microphone
         finally:
             microphone.close()
+
+
+@pytest.fixture(scope="session")
+def speech() -> Callable[..., np.ndarray]:
+    """Makes samples that a model takes for speech: ``speech(seconds)``."""
+    return synthesise_speech
 
 
 @pytest.fixture(scope="session")

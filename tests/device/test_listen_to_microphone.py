@@ -1,11 +1,9 @@
-"""``ser-edge listen`` on a real PortAudio stream: what is played is heard, classified, printed."""
+"""``ser-edge listen`` on a real PortAudio stream: what is played is heard, and told."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime import Classifier
+
+from ..daemon import Daemon
 from .virtual_microphone import VirtualMicrophone
 
-ROOT = Path(__file__).resolve().parents[2]
-KEYS = {"time", "start", "end", "label", "score", "scores", "latency_ms", "model"}
-PATIENCE_SECONDS = 30.0
+AT_ONCE = ("--decision-minimum-count", "1", "--threshold", "0")
 
 
 @pytest.fixture(scope="session")
@@ -31,92 +30,125 @@ def utterance(speech_file: Path) -> Path:
 
 
 @contextmanager
-def listening(microphone: VirtualMicrophone, *options: str) -> Iterator[subprocess.Popen[str]]:
+def listening(microphone: VirtualMicrophone, *options: str) -> Iterator[Daemon]:
     """Run ``ser-edge listen`` on the virtual microphone until the block ends."""
-    command = [sys.executable, "-m", "edge_runtime.cli", "listen", "--device", "pulse", *options]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=microphone.env,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    with Daemon("--device", "pulse", "--format", "jsonl", *options, env=microphone.env) as daemon:
+        yield daemon.is_listening()
+
+
+@contextmanager
+def played(microphone: VirtualMicrophone, path: Path) -> Iterator[None]:
+    """Play a file again and again until the block ends."""
+    over = threading.Event()
+
+    def play() -> None:
+        while not over.is_set():
+            microphone.play(path).wait()
+
+    player = threading.Thread(target=play, daemon=True)
+    player.start()
     try:
-        yield process
+        yield
     finally:
-        process.kill()
-        process.communicate()
-
-
-def play_until(
-    microphone: VirtualMicrophone, path: Path, process: subprocess.Popen[str], n_lines: int
-) -> list[str]:
-    """Play a file again and again until the process has printed some lines, and give them."""
-    lines: list[str] = []
-
-    def read() -> None:
-        for line in process.stdout:
-            lines.append(line)
-            if len(lines) == n_lines:
-                return
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while reader.is_alive() and time.monotonic() < deadline:
-        assert microphone.play(path).wait() == 0
-        reader.join(timeout=0.1)
-    return lines
+        over.set()
+        player.join()
 
 
 def test_events_come_out_while_an_utterance_is_played(
     virtual_microphone: VirtualMicrophone, utterance: Path
 ) -> None:
-    with listening(virtual_microphone, "--format", "jsonl") as process:
-        lines = play_until(virtual_microphone, utterance, process, n_lines=4)
-    events = [json.loads(line) for line in lines]
-    assert len(events) == 4
-    for event in events:
-        assert set(event) == KEYS
-        assert sum(event["scores"].values()) == pytest.approx(1.0, abs=1e-4)
-        assert event["end"] - event["start"] == pytest.approx(2.048)
-    gaps = [later["start"] - earlier["start"] for earlier, later in zip(events, events[1:])]
-    # A hop of 31 frames; where a window was silent, a whole number of them.
-    assert all(gap / 0.496 == pytest.approx(round(gap / 0.496), abs=0.01) for gap in gaps)
+    with listening(virtual_microphone, *AT_ONCE) as daemon:
+        with played(virtual_microphone, utterance):
+            daemon.wait_for_event(kind="update")
+        end = daemon.wait_for_event(kind="end")
+        assert end["end"] > end["start"]
+        assert sum(end["scores"].values()) == pytest.approx(1.0, abs=1e-4)
+        assert -60.0 < daemon.events[0]["level_dbfs"] < 0.0
+
+
+def test_the_first_event_comes_within_one_hop_of_the_windows_fill(
+    virtual_microphone: VirtualMicrophone, utterance: Path
+) -> None:
+    metadata = Classifier().metadata
+    with played(virtual_microphone, utterance), listening(virtual_microphone, *AT_ONCE) as daemon:
+        start = daemon.wait_for_event(kind="start")
+    # Speech was there from the first sample on: the first or the second window has it.
+    assert start["end"] <= metadata.window_seconds + metadata.hop_seconds + 0.05
 
 
 def test_a_silent_microphone_gives_no_event(virtual_microphone: VirtualMicrophone) -> None:
-    with listening(virtual_microphone, "--format", "jsonl") as process:
-        assert "listening to microphone" in process.stderr.readline()
-        time.sleep(4.0)
-        assert process.poll() is None
-        process.terminate()
-        output, _ = process.communicate(timeout=PATIENCE_SECONDS)
-    assert output == ""
+    with listening(virtual_microphone) as daemon:
+        daemon.log.wait_for("silent: ")
+        daemon.signal("SIGTERM")
+        assert daemon.wait() == 0
+        assert daemon.output.all() == []
 
 
 def test_an_interrupt_ends_it_at_once_and_in_order(virtual_microphone: VirtualMicrophone) -> None:
-    with listening(virtual_microphone) as process:
-        assert "listening to microphone" in process.stderr.readline()
-        process.send_signal(2)
-        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
-        assert process.returncode == 0
-        assert "Traceback" not in errors
+    with listening(virtual_microphone) as daemon:
+        asked = time.monotonic()
+        daemon.signal("SIGINT")
+        assert daemon.wait() == 0
+        assert time.monotonic() - asked < 2.0
+        assert not any("Traceback" in line for line in daemon.log.all())
 
 
-def test_an_unplugged_microphone_ends_with_one_line(
-    virtual_microphone: VirtualMicrophone,
+def test_a_microphone_that_was_pulled_ends_the_emotion_and_is_found_again(
+    virtual_microphone: VirtualMicrophone, utterance: Path
 ) -> None:
-    with listening(virtual_microphone) as process:
-        assert "listening to microphone" in process.stderr.readline()
-        virtual_microphone.unplug()
+    with listening(virtual_microphone, *AT_ONCE) as daemon:
         try:
-            _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+            with played(virtual_microphone, utterance):
+                daemon.wait_for_event(kind="start")
+            pulled = time.monotonic()
+            virtual_microphone.unplug()
+            daemon.log.wait_for("lost: ")
+            assert time.monotonic() - pulled < 3.5
+            daemon.wait_for_event(kind="end")
+            heard_before = daemon.events[-1]["end"]
         finally:
             virtual_microphone.plug_in()
-        assert process.returncode == 1
-        ours = [line for line in errors.splitlines() if line.startswith("ser-edge:")]
-        assert len(ours) == 1
-        assert "delivered no sound for 3 s" in ours[0]
-        assert "Traceback" not in errors
+        daemon.log.wait_for("ser-edge: listening: ")
+        with played(virtual_microphone, utterance):
+            daemon.output.wait_for(lambda line: json.loads(line)["start"] >= heard_before)
+        assert daemon.process.poll() is None
+        assert not any("Traceback" in line for line in daemon.log)
+
+
+def test_a_microphone_that_is_missing_at_the_start_is_waited_for(
+    virtual_microphone: VirtualMicrophone, utterance: Path
+) -> None:
+    virtual_microphone.kill_server()
+    try:
+        with Daemon("--wait", "--format", "jsonl", *AT_ONCE, env=virtual_microphone.env) as daemon:
+            daemon.is_listening()
+            daemon.log.wait_for("lost: ")
+            virtual_microphone.start_server()
+            daemon.log.wait_for("ser-edge: listening: ", seconds=60.0)
+            with played(virtual_microphone, utterance):
+                daemon.wait_for_event(kind="start")
+    finally:
+        virtual_microphone.restore()
+
+
+def test_a_microphone_that_is_missing_without_wait_is_one_line(tmp_path: Path) -> None:
+    with Daemon("--device", "no such microphone") as daemon:
+        assert daemon.wait() == 1
+        (line,) = daemon.log.all()
+        assert line.startswith("ser-edge: ")
+
+
+def test_a_microphone_of_another_rate_and_two_channels_is_heard(
+    virtual_microphone: VirtualMicrophone, utterance: Path
+) -> None:
+    virtual_microphone.unplug()
+    try:
+        virtual_microphone.plug_in(rate=44100, channels=2)
+        options = ("--channel", "1", *AT_ONCE)
+        with (
+            listening(virtual_microphone, *options) as daemon,
+            played(virtual_microphone, utterance),
+        ):
+            daemon.wait_for_event(kind="start")
+    finally:
+        virtual_microphone.restore()

@@ -177,10 +177,10 @@ def test_realtime_keeps_a_microphones_pace(tmp_path):
     start = time.monotonic()
     with AudioFile(path, RATE, realtime=True) as file:
         for n, chunk in enumerate(file.chunks(), start=1):
-            late.append(time.monotonic() - start - 0.1 * n)
-            assert len(chunk) == RATE // 10
+            late.append(time.monotonic() - start - 0.25 * n)
+            assert len(chunk) == RATE // 4
             time.sleep(0.03)  # work of the listener must not add up
-    assert len(late) == 10
+    assert len(late) == 4
     assert min(late) > -0.02  # never before a microphone could
     assert late[-1] < 0.15
 

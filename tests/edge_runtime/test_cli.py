@@ -370,9 +370,7 @@ def test_an_argument_outranks_the_environment(ser_edge: Run, sound: Path) -> Non
     ("variable", "value"),
     [("SER_EDGE_FORMAT", "xml"), ("SER_EDGE_THREADS", "two"), ("SER_EDGE_BACKEND", "torch")],
 )
-def test_senseless_variable_is_named(
-    variable: str, value: str, ser_edge: Run, sound: Path
-) -> None:
+def test_senseless_variable_is_named(variable: str, value: str, ser_edge: Run, sound: Path) -> None:
     done = ser_edge("classify", sound, env={variable: value})
     assert done.returncode == 1
     assert f"{variable} must be " in error_line(done)
