@@ -33,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_features(commands)
     _add_accuracy(commands)
     _add_preparation(commands)
+    _add_sounds(commands)
     _add_listening(commands)
     _add_soak(commands)
     _add_conversions(commands)
@@ -95,6 +96,13 @@ def _add_preparation(commands: Any) -> None:
     _add_rounds(preparation, 5)
     _add_outcome(preparation)
     preparation.set_defaults(work=_preparation)
+
+
+def _add_sounds(commands: Any) -> None:
+    from benchmarks import gates, nonspeech
+
+    gates.add_parser(commands)
+    nonspeech.add_parser(commands)
 
 
 def _add_listening(commands: Any) -> None:

@@ -44,6 +44,28 @@ def soak_table(results: Results) -> str:
     return markdown(rows)
 
 
+def nonspeech_table(results: Results) -> str:
+    """Emotion events per hour of each noise, and how long the gate was open, by stored run."""
+    runs = sorted(of_kind(results, "nonspeech"), key=lambda run: -len(run["esc10_folds"]))
+    head = ["noise"]
+    for run in runs:
+        fitted = ", ".join(map(str, run["gate_fitted_on_folds"]))
+        folds = ", ".join(map(str, run["esc10_folds"]))
+        what = f"gate fitted on folds {fitted}, heard {folds}"
+        head += [f"{what}: open", "events per hour"]
+    by_noise = [{one["noise"]: one for one in run["noises"]} for run in runs]
+    speech_like = [one["noise"] for one in runs[0]["noises"] if one["speech_like"]]
+    names = [one["noise"] for one in runs[0]["noises"] if not one["speech_like"]]
+    rows = [head]
+    for name in [*names, *speech_like]:
+        row = [f"{name} (speech-like)" if name in speech_like else name]
+        for noises in by_noise:
+            one = noises[name]
+            row += [f"{one['open_share']:.2%}", f"{one['events_per_hour']:g}"]
+        rows.append(row)
+    return markdown(rows)
+
+
 def targets_list(kind: str, results: Results) -> str:
     """What was aimed at in the stored results of a kind, and what came of it."""
     return "\n".join(_targets(of_kind(results, kind)))

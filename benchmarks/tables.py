@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.conversion_tables import conversions_table
-from benchmarks.daemon_tables import listening_table, soak_table
+from benchmarks.daemon_tables import listening_table, nonspeech_table, soak_table
 from benchmarks.daemon_tables import targets_list as daemon_targets
 from benchmarks.edge_int8_table import edge_int8_table
 from benchmarks.markdown import markdown
@@ -223,6 +223,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "settings": settings_table,
     "listening": listening_table,
     "listening-targets": partial(daemon_targets, "listening"),
+    "nonspeech": nonspeech_table,
     "soak": soak_table,
     "soak-targets": partial(daemon_targets, "soak"),
 }

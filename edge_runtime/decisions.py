@@ -21,7 +21,8 @@ class DecisionSettings:
     smoothing : float
         Weight of the newest window against all before it, above 0, at most 1 (no smoothing).
     minimum_count : int
-        How many windows in a row must agree before an emotion starts.
+        How many windows in a row must agree before an emotion starts, and how many that do not
+        bear it out end it.
     hysteresis : float
         By how much the score of the emotion that is going on may fall below the best one, or below
         the threshold, before it ends; 0 to 1.
@@ -99,6 +100,7 @@ class DecisionMaker:
         self._candidate: str | None = None
         self._candidate_start = 0.0
         self._count = 0
+        self._n_against = 0  # windows in a row that do not bear out what is going on
         self._last_start = -float("inf")
 
     @property
@@ -119,16 +121,19 @@ class DecisionMaker:
         Returns
         -------
         list of Verdict
-            An update of the emotion that is going on; or its end and the start of another; or
-            nothing.
+            An update of the emotion that is going on; or its end, with or without the start of
+            another; or nothing.
         """
         smoothed = self._smooth(scores)
         self._count_candidate(self._candidate_of(smoothed), start)
-        if self._candidate == self.label:
-            return [self._tell("update", end)]
-        if not self._may_start(end):
-            return [self._tell("update", end)] if self._latest else []
-        return [*self._end_of_emotion(), self._start(end)]
+        if self._may_start(end):
+            return [*self._end_of_emotion(), self._start(end)]
+        if self.label is None:
+            return []
+        self._n_against = 0 if self._candidate == self.label else self._n_against + 1
+        if self._n_against >= self._settings.minimum_count:
+            return self._end_of_emotion()
+        return [self._tell("update", end)]
 
     def end(self) -> list[Verdict]:
         """Take note that there is no more speech: the end of the emotion that is going on, if any.
@@ -172,12 +177,15 @@ class DecisionMaker:
         self._count += 1
 
     def _may_start(self, end: float) -> bool:
+        if self._candidate == self.label:
+            return False
         settings = self._settings
         rested = end - self._last_start >= settings.refractory_seconds
         return self._count >= settings.minimum_count and rested
 
     def _start(self, end: float) -> Verdict:
         self._last_start = end
+        self._n_against = 0
         label = str(self._candidate)
         self._latest = self._verdict("start", label, self._candidate_start, end)
         return self._latest

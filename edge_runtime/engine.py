@@ -229,7 +229,7 @@ def _listener_for(classifier: Classifier, settings: Settings) -> Listener:
         refractory_seconds=chosen.refractory,
         threshold=chosen.threshold,
     )
-    return Listener(classifier, settings.model.hop, gate, decisions)
+    return Listener(classifier, settings.model.hop, gate, decisions, settings.gate.least_speech)
 
 
 def _ring_for(classifier: Classifier, settings: Settings) -> SoundRing | None:

@@ -20,6 +20,7 @@ from edge_runtime.gates import Gate, make_gate
 from edge_runtime.sources.clip import SILENCE_DBFS
 
 MAX_HOP_SECONDS = 3600.0
+LEAST_SPEECH_SECONDS = 0.5
 LONGEST_PIECE_SECONDS = 1.0  # bounds the memory of a long hop
 
 
@@ -79,6 +80,9 @@ class Listener:
         Tells when there is speech: windows are classified only then. The energy gate by default.
     settings : DecisionSettings, optional
         How much it takes to say something.
+    least_speech_seconds : float
+        For how long the gate must have been open before windows are classified: what only sounds
+        like speech, as a bark does, mostly is over by then.
 
     Attributes
     ----------
@@ -97,6 +101,7 @@ class Listener:
         hop_seconds: float | None = None,
         gate: Gate | None = None,
         settings: DecisionSettings | None = None,
+        least_speech_seconds: float = LEAST_SPEECH_SECONDS,
     ) -> None:
         metadata = classifier.metadata
         seconds = metadata.hop_seconds if hop_seconds is None else hop_seconds
@@ -107,6 +112,7 @@ class Listener:
         config = metadata.features
         self._classifier = classifier
         self._config = config
+        self._least_speech_seconds = least_speech_seconds
         self._gate = gate or make_gate("energy", config.sample_rate)
         self._decisions = DecisionMaker(
             metadata.labels, metadata.rejection_threshold, settings or DecisionSettings()
@@ -198,7 +204,9 @@ class Listener:
         self._n_frames += len(frames)
 
     def _step(self, since: float) -> Step:
-        is_open = self._gate.is_open and not self._window_is_silent()
+        gate = self._gate
+        is_open = gate.is_open and gate.open_seconds >= self._least_speech_seconds
+        is_open = is_open and not self._window_is_silent()
         scores = self._classifier.window_scores(self._ring.window) if is_open else None
         start, end = self._window_place()
         decisions = self._decisions

@@ -14,7 +14,7 @@ from typing import Any, Optional
 
 from edge_runtime.backends import BACKEND_NAMES, MAX_THREADS
 from edge_runtime.gates import GATE_NAMES
-from edge_runtime.listener import MAX_HOP_SECONDS
+from edge_runtime.listener import LEAST_SPEECH_SECONDS, MAX_HOP_SECONDS
 from edge_runtime.sources.pcm_stream import DTYPES
 
 ENVIRONMENT = "SER_EDGE_"
@@ -77,6 +77,12 @@ class GateSettings:
     """What tells speech from a quiet or noisy room."""
 
     kind: str = _setting("energy", "what tells when there is speech", "--gate", choices=GATE_NAMES)
+    least_speech: float = _setting(
+        LEAST_SPEECH_SECONDS,
+        "seconds that the gate must be open before windows are classified",
+        least=0.0,
+        most=60.0,
+    )
     hangover: float = _setting(
         1.0, "seconds that the gate stays open after speech", least=0.0, most=60.0
     )

@@ -15,6 +15,8 @@ class Gate(Protocol):
     ----------
     is_open : bool
         Whether the sound up to now holds speech, or did until a moment ago.
+    open_seconds : float
+        For how long it has been open: 0 while it is closed, infinity when it always is open.
     level_dbfs : float
         Level of the newest half second relative to a full-scale sine, at least -120.
     noise_dbfs : float
@@ -22,6 +24,7 @@ class Gate(Protocol):
     """
 
     is_open: bool
+    open_seconds: float
     level_dbfs: float
     noise_dbfs: float
 

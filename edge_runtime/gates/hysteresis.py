@@ -35,7 +35,7 @@ class HysteresisGate:
 
     Attributes
     ----------
-    is_open, level_dbfs, noise_dbfs
+    is_open, open_seconds, level_dbfs, noise_dbfs
         See `Gate`.
     """
 
@@ -43,9 +43,9 @@ class HysteresisGate:
         self._detector = detector
         self._blocks = Blocks(detector.block_length)
         self._loudness = Loudness(detector.block_length, sample_rate)
-        block_seconds = detector.block_length / sample_rate
-        self._keep = math.exp(-block_seconds / MEMORY_SECONDS)
-        self._hangover_blocks = round(hangover_seconds / block_seconds)
+        self._block_seconds = detector.block_length / sample_rate
+        self._keep = math.exp(-self._block_seconds / MEMORY_SECONDS)
+        self._hangover_blocks = round(hangover_seconds / self._block_seconds)
         self.reset()
 
     def reset(self) -> None:
@@ -54,7 +54,7 @@ class HysteresisGate:
         self._blocks.reset()
         self._loudness.reset()
         self._evidence = 0.0
-        self._blocks_left = self._blocks_of_speech = 0
+        self._blocks_left = self._blocks_of_speech = self._blocks_open = 0
         self._note()
 
     def push(self, samples: NDArray[np.float32]) -> None:
@@ -71,6 +71,7 @@ class HysteresisGate:
 
     def _note(self) -> None:
         self.is_open = self._blocks_left > 0
+        self.open_seconds = self._blocks_open * self._block_seconds
         self.level_dbfs = self._loudness.level_dbfs
         self.noise_dbfs = self._loudness.noise_dbfs
 
@@ -90,3 +91,4 @@ class HysteresisGate:
             self._blocks_left -= 1
             if not self._blocks_left:
                 self._blocks_of_speech = 0
+        self._blocks_open = self._blocks_open + 1 if self._blocks_left else 0

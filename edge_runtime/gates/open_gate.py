@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,12 +23,13 @@ class OpenGate:
 
     Attributes
     ----------
-    is_open, level_dbfs, noise_dbfs
+    is_open, open_seconds, level_dbfs, noise_dbfs
         See `edge_runtime.gates.gate.Gate`.
     """
 
     def __init__(self, sample_rate: int) -> None:
         self.is_open = True
+        self.open_seconds = math.inf
         length = PARTS_PER_BLOCK * round(PART_SECONDS * sample_rate)
         self._blocks = Blocks(length)
         self._loudness = Loudness(length, sample_rate)

@@ -97,14 +97,23 @@ def test_hysteresis_keeps_an_emotion_just_below_the_threshold():
     assert kinds(told)[1:] == [[("update", "happy")], [("end", "happy"), ("start", "unsure")]]
 
 
+def test_an_emotion_that_no_window_bears_out_ends_though_no_other_is_settled():
+    maker = DecisionMaker(LABELS, 0.0, settings(minimum_count=2))
+    told = run(maker, [HAPPY, HAPPY, ANGRY, NEUTRAL, ANGRY, ANGRY])
+    assert kinds(told) == [
+        [],
+        [("start", "happy")],
+        [("update", "happy")],
+        [("end", "happy")],
+        [],
+        [("start", "angry")],
+    ]
+
+
 def test_within_the_refractory_time_nothing_else_starts():
     maker = DecisionMaker(LABELS, 0.0, settings(refractory_seconds=1.0))
     told = run(maker, [HAPPY, ANGRY, ANGRY])
-    assert kinds(told) == [
-        [("start", "happy")],
-        [("update", "happy")],
-        [("end", "happy"), ("start", "angry")],
-    ]
+    assert kinds(told) == [[("start", "happy")], [("end", "happy")], [("start", "angry")]]
 
 
 def test_the_refractory_time_counts_over_a_pause():

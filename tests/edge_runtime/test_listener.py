@@ -22,6 +22,7 @@ from edge_runtime.events import Event, Hop
 from edge_runtime.gates import make_gate
 from edge_runtime.listener import SILENCE_DBFS, FrameRing, Listener
 from edge_runtime.metadata import LABELS, ModelMetadata
+from edge_runtime.sources.clip import read_clip
 
 RATE = 16000
 HOP, WINDOW_SAMPLES = 160, 5040  # of the small model: 30 frames of 400 samples
@@ -296,6 +297,38 @@ def test_integers_and_several_channels_are_refused(small: Classifier) -> None:
         hops([np.zeros(1000, np.int16)], small)
     with pytest.raises(SerEdgeError, match="one channel"):
         hops([np.zeros((1000, 2), np.float32)], small)
+
+
+# --- the gate -----------------------------------------------------------------------------------
+
+DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.wav"
+
+
+def test_windows_are_classified_once_the_gate_was_open_for_a_while(bundled: Classifier) -> None:
+    samples = read_clip(DEMO, RATE)
+    counts, first_open = [], []
+    for least in (0.0, 0.5, 2.0, 60.0):
+        gate = make_gate("energy", RATE)
+        listener = Listener(bundled, None, gate, least_speech_seconds=least)
+        heard = [step.hop for step in listener.push(samples) if step.hop.is_open]
+        counts.append(len(heard))
+        first_open.append(heard[0].end if heard else np.inf)
+    assert counts[0] >= counts[1] > counts[2] > counts[3] == 0
+    assert first_open == sorted(first_open)
+
+
+def test_a_gate_tells_for_how_long_it_has_been_open() -> None:
+    samples = read_clip(DEMO, RATE)
+    gate = make_gate("energy", RATE)
+    told = []
+    for chunk in pieces(samples, [1600]):
+        gate.push(chunk)
+        told.append((gate.is_open, gate.open_seconds))
+    assert any(is_open for is_open, _ in told)
+    assert all((seconds > 0.0) == is_open for is_open, seconds in told)
+    for (_, before), (is_open, after) in zip(told, told[1:]):
+        if is_open and after >= before:
+            assert after - before <= 0.3
 
 
 # --- what does not follow on --------------------------------------------------------------------
