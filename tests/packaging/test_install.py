@@ -99,7 +99,8 @@ def test_markers_choose_the_interpreter(base, python, machine, platform, interpr
     assert [name for name in names if name in INTERPRETERS] == (
         [interpreter] if interpreter else []
     )
-    assert set(names) - INTERPRETERS == {"numpy", "sounddevice"}
+    reads_toml = {"tomli"} if python in ("3.9", "3.10") else set()  # later ones do without
+    assert set(names) - INTERPRETERS == {"numpy", "sounddevice"} | reads_toml
 
     numpy = [r.specifier for r in chosen if r.name == "numpy"]
     assert all(s.contains("1.26.4") for s in numpy)
@@ -246,6 +247,10 @@ def test_wheel_holds_the_data(wheel):
             "edge_runtime/py.typed",
             "edge_runtime/models/*.tflite",
             "edge_runtime/models/*.md",
+            "edge_runtime/gates/*.json",
+            "edge_runtime/deploy/*.service",
+            "edge_runtime/deploy/user/*.service",
+            "edge_runtime/web/page/*",
             "train/recipes/*.toml",
             "train/templates/*.html",
         )
