@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
+from edge_runtime.answers import classify_file
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.sources.audio_file import AudioFile
-from edge_runtime.sources.clip import read_clip
 
 NAME = "the upload"
 
@@ -111,29 +111,19 @@ class Uploads:
         Returns
         -------
         dict
-            "label", "score", "scores", "duration" in seconds, "latency_ms" and "model".
+            What `edge_runtime.answers.Answer` holds.
 
         Raises
         ------
         SerEdgeError
             When it is not sound that can be classified; see `read_clip`.
         """
-        begin = time.monotonic()
-        rate = classifier.metadata.features.sample_rate
         try:
+            rate = classifier.metadata.features.sample_rate
             _require_short(upload.path, rate, self._max_seconds)
-            clip = read_clip(upload.path, rate)
+            return dataclasses.asdict(classify_file(classifier, upload.path))
         except SerEdgeError as error:
             raise SerEdgeError(str(error).replace(upload.path, NAME)) from error
-        decision = classifier.classify(clip)
-        return {
-            "label": decision.label,
-            "score": decision.score,
-            "scores": decision.scores,
-            "duration": len(clip) / rate,
-            "latency_ms": (time.monotonic() - begin) * 1000.0,
-            "model": classifier.model_id,
-        }
 
 
 def _require_short(path: str, rate: int, max_seconds: float) -> None:
