@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SerEdgeError
 
-# ONNX Runtime's quantiser takes time with the square of the nodes, and for a recurrent layer written
-# out over hundreds of steps never ends with the operators that pass on their input's scale.
+# ONNX Runtime's quantiser takes time with the square of the nodes, and for a recurrent layer that
+# was written out over hundreds of steps it never ends with what passes on its input's scale.
 LARGE = 2000
 WITH_WEIGHTS = ("Conv", "Gemm", "MatMul")
 OPSET = 17  # ONNX 1.12 and ONNX Runtime 1.12, 2022; what the runtime asks for is newer

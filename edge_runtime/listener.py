@@ -178,12 +178,13 @@ class Listener:
 
     def _begin(self) -> None:
         metadata = self._classifier.metadata
-        self._stream = FrameStream(self._classifier.extractor)
+        self._stream: FrameStream | None = FrameStream(self._classifier.extractor)
+        self._unread: list[NDArray[np.float32]] = []  # sound that no frames were computed of yet
+        self._n_unread = 0
         self._ring = FrameRing(metadata.window_frames, self._config.frame_dim + 1)
         self._pending: list[NDArray[np.float32]] = []
         self._n_samples = self._n_frames = self._n_pending = 0
         self._next_frame = metadata.window_frames
-        self._last_loud_frame = -metadata.window_frames - 1
 
     @property
     def _n_wanted(self) -> int:
@@ -195,13 +196,34 @@ class Listener:
         samples = np.concatenate(self._pending)
         self._pending, self._n_pending = [], 0
         self._gate.push(samples)
-        frames = self._stream.push(samples)
-        self._ring.push(frames)
-        loud = np.flatnonzero(self._classifier.extractor.level_dbfs(frames) > SILENCE_DBFS)
-        if len(loud):
-            self._last_loud_frame = self._n_frames + int(loud[-1])
+        self._unread.append(samples)
+        self._n_unread += len(samples)
         self._n_samples += len(samples)
-        self._n_frames += len(frames)
+        self._n_frames = self._config.frames_in(self._n_samples)
+        if self._gate.is_open:
+            self._compute_frames()
+        else:
+            self._forget_old_sound()
+
+    def _compute_frames(self) -> None:
+        """Compute the frames of all sound that was not looked at yet."""
+        is_new = self._stream is None
+        stream = self._stream or FrameStream(self._classifier.extractor)
+        frames = stream.push(np.concatenate(self._unread))
+        # A stream's first frame does not know the sample before it, which pre-emphasis looks at.
+        self._ring.push(frames[1:] if is_new else frames)
+        self._stream, self._unread, self._n_unread = stream, [], 0
+
+    def _forget_old_sound(self) -> None:
+        """Keep what a window may still need: in a quiet room no frames are computed at all."""
+        hop = self._config.hop_length
+        needed = self._config.samples_for(len(self._ring.window) + 1) + hop
+        if self._n_unread < 2 * needed:
+            return
+        # Frames begin at multiples of the hop, whatever is forgotten.
+        start = (self._n_samples - needed) // hop * hop
+        kept = np.concatenate(self._unread)[start - self._n_samples :]
+        self._stream, self._unread, self._n_unread = None, [kept], len(kept)
 
     def _step(self, since: float) -> Step:
         gate = self._gate
@@ -231,7 +253,8 @@ class Listener:
         return first / rate, (first + self._config.samples_for(window_frames)) / rate
 
     def _window_is_silent(self) -> bool:
-        return self._n_frames - self._last_loud_frame > len(self._ring.window)
+        levels = self._classifier.extractor.level_dbfs(self._ring.window)
+        return not bool((levels > SILENCE_DBFS).any())
 
     def _events(self, verdicts: list[Verdict], since: float) -> list[Event]:
         now = time.monotonic()
