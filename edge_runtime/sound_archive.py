@@ -49,8 +49,8 @@ class SoundRing:
         """The sound between two places of the stream, in seconds, as far as it is still there."""
         with self._lock:
             oldest = max(0, self._n_seen - len(self._samples))
-            first = min(max(int(start * self.sample_rate), oldest), self._n_seen)
-            last = min(max(int(end * self.sample_rate), first), self._n_seen)
+            first = min(max(round(start * self.sample_rate), oldest), self._n_seen)
+            last = min(max(round(end * self.sample_rate), first), self._n_seen)
             return self._samples[np.arange(first, last) % len(self._samples)]
 
 

@@ -53,7 +53,19 @@ def test_nothing_is_heard_in_rain_and_something_in_speech(
     noises: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stored = tmp_path / "nonspeech.json"
-    options = ("--corpora", noises, "--minutes", 0.5, "--format", "jsonl", "--store", stored)
+    options = (
+        "--corpora",
+        noises,
+        "--minutes",
+        0.5,
+        "--folds",
+        4,
+        5,
+        "--format",
+        "jsonl",
+        "--store",
+        stored,
+    )
     assert run(*options) == 0
     result = json.loads(capsys.readouterr().out)
     assert result == json.loads(stored.read_text())

@@ -37,7 +37,9 @@ def answer(variable: str, *arguments: object, cwd: Path) -> list[dict[str, objec
 @pytest.mark.parametrize("variable", ["SER_EDGE_BASE_PYTHON", "SER_EDGE_TFLITE_PYTHON"])
 def test_the_bundled_model_listens(variable: str, tmp_path: Path) -> None:
     events = answer(variable, "listen", "--source", DEMO, cwd=tmp_path)
-    assert len(events) == 20
+    kinds = [event["kind"] for event in events]
+    assert (kinds[0], kinds[-1]) == ("start", "end")
+    assert len(events) >= 10
     assert all(set(event["scores"]) == set(read_metadata(DEFAULT_MODEL).labels) for event in events)
 
 
