@@ -19,8 +19,10 @@ from edge_runtime.sources.audio_file import printable
 
 def listen(arguments: argparse.Namespace) -> int:
     """Run the daemon until its source ends or a signal, Ctrl-C too, says so."""
+    from edge_runtime.memory import keep_heap_whole
     from edge_runtime.service import Service
 
+    keep_heap_whole()
     Service(lambda: settings_of(arguments), _say).run()
     return 0
 

@@ -13,7 +13,6 @@ from edge_runtime.errors import SerEdgeError
 from edge_runtime.events import Event
 from edge_runtime.gates import make_gate
 from edge_runtime.listener import Listener
-from edge_runtime.memory import give_back_free_memory
 from edge_runtime.outputs.make import SECTIONS, Starter, prepare
 from edge_runtime.reader import Chunk
 from edge_runtime.settings import Settings
@@ -22,7 +21,6 @@ from edge_runtime.status import Status, describe_model
 
 LOSSES_SECONDS = 60.0  # lost sound is said at most so often
 LEAVE_SECONDS = 0.5  # what an output that a reload takes away is given to deliver the rest
-HOPS_PER_CLEANING = 600  # five minutes
 LISTENER_SECTIONS = ("model", "gate", "decision")
 if TYPE_CHECKING:
     from edge_runtime.web import WebServer
@@ -93,8 +91,6 @@ class Engine:
         for step in self._listener.push(chunk.samples, chunk.arrival):
             self.status.note_hop(step.hop)
             self._tell(step.events)
-            if self.status.counts["hops"] % HOPS_PER_CLEANING == 0:
-                give_back_free_memory()
         for outlet in self._outlets.values():
             if outlet.error is not None:
                 raise outlet.error

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ctypes
 
+M_MMAP_THRESHOLD = -3  # of <malloc.h>
+LARGE_BYTES = 8192
 
-def give_back_free_memory() -> None:
-    """Have glibc give the pages that it holds free back to the system.
 
-    Chunks of sound of ever different lengths lie among small blocks that live for minutes; the
-    holes that they leave add up for days, though no more memory is in use. With another C library
-    this does nothing.
+def keep_heap_whole() -> None:
+    """Have glibc give blocks from 8 KB on back to the system as soon as they are freed.
+
+    Left to itself it raises that bound to the largest block that was freed. Chunks of sound of ever
+    different lengths then lie among small blocks that live for minutes, and the holes that they
+    leave add up for days, though no more memory is in use. It is glibc alone that this tells.
     """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
