@@ -55,7 +55,7 @@ class Engine:
         self._losses_said = -LOSSES_SECONDS
         self._classifier = _classifier_for(settings)
         self._listener = _listener_for(self._classifier, settings)
-        self._ring = _ring_for(self._classifier, settings)
+        self._ring = _ring_for(self._listener, settings, self.sample_rate)
         about = _about(settings, self._classifier, self._listener)
         starters = _prepared(SECTIONS, settings, about, self._ring, say)
         self._outlets = {section: start() for section, start in starters.items() if start}
@@ -132,9 +132,9 @@ class Engine:
         is_same_model = classifier.hash == self._classifier.hash
         is_same = is_same_model and not self._changed(settings, LISTENER_SECTIONS)
         listener = self._listener if is_same else _listener_for(classifier, settings)
-        # The ring and the listener count the same samples.
+        sample_rate = classifier.metadata.features.sample_rate
         is_same_ring = is_same and not self._changed(settings, ("save_audio",))
-        ring = self._ring if is_same_ring else _ring_for(classifier, settings)
+        ring = self._ring if is_same_ring else _ring_for(listener, settings, sample_rate)
         about = _about(settings, classifier, listener)
         sections = self._changed(settings, SECTIONS)
         if not is_same_model and "mqtt" not in sections:
@@ -232,10 +232,10 @@ def _listener_for(classifier: Classifier, settings: Settings) -> Listener:
     return Listener(classifier, settings.model.hop, gate, decisions, settings.gate.least_speech)
 
 
-def _ring_for(classifier: Classifier, settings: Settings) -> SoundRing | None:
+def _ring_for(listener: Listener, settings: Settings, sample_rate: int) -> SoundRing | None:
     if settings.save_audio.dir is None:
         return None
-    return SoundRing(classifier.metadata.features.sample_rate)
+    return SoundRing(sample_rate, first=listener.n_samples)
 
 
 def _prepared(

@@ -162,6 +162,11 @@ class Listener:
                 since = time.monotonic()
         return steps
 
+    @property
+    def n_samples(self) -> int:
+        """How many samples it was given: places in the stream are counted from the first."""
+        return self._samples_before + self._n_samples + self._n_pending
+
     def reset(self) -> list[Event]:
         """Forget what was heard: what comes next does not follow on from it.
 
@@ -171,7 +176,7 @@ class Listener:
             The end of the emotion that was going on, if any.
         """
         events = self._events(self._decisions.end(), time.monotonic())
-        self._samples_before += self._n_samples + self._n_pending
+        self._samples_before = self.n_samples
         self._gate.reset()
         self._begin()
         return events

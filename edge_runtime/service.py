@@ -11,8 +11,10 @@ from types import FrameType
 from typing import Any
 
 from edge_runtime import notify
+from edge_runtime.classifier import DEFAULT_MODEL
 from edge_runtime.engine import Engine
 from edge_runtime.errors import SerEdgeError
+from edge_runtime.metadata import read_metadata
 from edge_runtime.reader import Reader
 from edge_runtime.settings import Settings
 from edge_runtime.sources import AudioFile, LiveMicrophone, PcmStream, Source
@@ -20,6 +22,8 @@ from edge_runtime.status import Status
 
 TAKE_SECONDS = 0.25  # how long a signal may wait when no sound comes
 WATCHDOG_SECONDS = 1.0
+# What a microphone hands over at a time: long blocks cost less, short ones come sooner.
+SHORTEST_BLOCK_SECONDS, LONGEST_BLOCK_SECONDS = 0.02, 0.25
 NO_SOUND = ("lost", "frozen")
 SIGNALLED_CLOSE_SECONDS = 0.8  # a signalled end is to take less than two
 CLOSE_SECONDS = 30.0  # where the source ended by itself, outputs may take their time
@@ -52,7 +56,7 @@ class Service:
         self._n_seconds = 0.0
         self._engine = Engine(self._settings, say)
         try:
-            self._microphone, self._reader = self._open()
+            self._microphone, self._reader = self._open(self._settings, self._engine.sample_rate)
         except BaseException:
             self._engine.close(0.0)
             raise
@@ -112,8 +116,8 @@ class Service:
         if self._microphone is not None:
             self._engine.note_losses(self._microphone.overflows, self._reader.dropped_seconds)
 
-    def _open(self) -> tuple[LiveMicrophone | None, Reader]:
-        source = open_source(self._settings, self._engine.sample_rate, self._engine.note_source)
+    def _open(self, settings: Settings, sample_rate: int) -> tuple[LiveMicrophone | None, Reader]:
+        source = open_source(settings, sample_rate, self._engine.note_source)
         microphone = source if isinstance(source, LiveMicrophone) else None
         return microphone, Reader(source, waits=microphone is None)
 
@@ -124,28 +128,36 @@ class Service:
         return "standard input" if source == "-" else source
 
     def _renew(self) -> None:
-        """Take new settings; where they are no good, the old ones stay."""
+        """Take new settings, all of them; where one is no good, the old ones stay."""
         notify.reloading()
-        sample_rate = self._engine.sample_rate
         try:
-            settings = self._load()
-            self._engine.renew(settings)
+            self._take(self._load())
         except SerEdgeError as error:
             self._say(f"not reloaded, what was stays: {error}")
         else:
-            old, self._settings = self._settings, settings
             self._say(f"reloaded: {self._engine}")
-            if settings.source != old.source or self._engine.sample_rate != sample_rate:
-                self._change_source()
         notify.ready()
 
-    def _change_source(self) -> None:
-        """Open the source anew; a microphone that is not there is waited for."""
+    def _take(self, settings: Settings) -> None:
+        metadata = read_metadata(settings.model.file or DEFAULT_MODEL)
+        sample_rate = metadata.features.sample_rate
+        is_same_rate = sample_rate == self._engine.sample_rate
+        if settings.source == self._settings.source and is_same_rate:
+            self._engine.renew(settings)
+            self._settings = settings
+            return
+        # Opened before anything is given up; a microphone that is not there is waited for.
+        waiting = dataclasses.replace(settings.source, wait=True)
+        opened = self._open(dataclasses.replace(settings, source=waiting), sample_rate)
+        try:
+            self._engine.renew(settings)
+        except SerEdgeError:
+            opened[1].close()
+            raise
         self._reader.close()
         self._engine.pause()
-        chosen = dataclasses.replace(self._settings.source, wait=True)
-        self._settings = dataclasses.replace(self._settings, source=chosen)
-        self._microphone, self._reader = self._open()
+        self._settings = settings
+        self._microphone, self._reader = opened
         self._reader.start()
         self._say(f"listening to {self._describe()}")
 
@@ -197,7 +209,8 @@ def open_source(settings: Settings, sample_rate: int, report: Callable[[str, str
     """
     chosen = settings.source
     if chosen.source == "mic":
-        block = min(0.25, (settings.model.hop or 0.5) / 2.0)
+        half_hop = (settings.model.hop or 2.0 * LONGEST_BLOCK_SECONDS) / 2.0
+        block = min(LONGEST_BLOCK_SECONDS, max(SHORTEST_BLOCK_SECONDS, half_hop))
         return LiveMicrophone(
             chosen.device, sample_rate, report, chosen.channel, block, wait=chosen.wait
         )

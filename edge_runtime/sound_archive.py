@@ -28,12 +28,14 @@ class SoundRing:
         Samples per second.
     seconds : float
         How much is kept.
+    first : int
+        Where in the stream the first sample will be, in samples.
     """
 
-    def __init__(self, sample_rate: int, seconds: float = RING_SECONDS) -> None:
+    def __init__(self, sample_rate: int, seconds: float = RING_SECONDS, first: int = 0) -> None:
         self.sample_rate = sample_rate
         self._samples: NDArray[np.float32] = np.zeros(int(seconds * sample_rate), np.float32)
-        self._n_seen = 0
+        self._first = self._n_seen = first
         self._lock = threading.Lock()
 
     def push(self, samples: NDArray[np.float32]) -> None:
@@ -48,7 +50,7 @@ class SoundRing:
     def between(self, start: float, end: float) -> NDArray[np.float32]:
         """The sound between two places of the stream, in seconds, as far as it is still there."""
         with self._lock:
-            oldest = max(0, self._n_seen - len(self._samples))
+            oldest = max(self._first, self._n_seen - len(self._samples))
             first = min(max(round(start * self.sample_rate), oldest), self._n_seen)
             last = min(max(round(end * self.sample_rate), first), self._n_seen)
             return self._samples[np.arange(first, last) % len(self._samples)]

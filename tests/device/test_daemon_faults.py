@@ -176,7 +176,9 @@ def _libfaketime() -> str | None:
     return str(found[0]) if found else None
 
 
-def test_overflow_is_counted_and_said(virtual_microphone: VirtualMicrophone, speech_file) -> None:
+def test_a_daemon_that_stood_still_says_that_sound_was_lost(
+    virtual_microphone: VirtualMicrophone, speech_file
+) -> None:
     with Daemon("--device", "pulse", env=virtual_microphone.env) as daemon:
         daemon.is_listening()
         daemon.signal("SIGSTOP")

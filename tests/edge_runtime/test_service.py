@@ -163,6 +163,7 @@ def test_a_reload_takes_other_outputs_and_goes_on(config: Path, tmp_path: Path, 
         ("[gate\n", "is no valid TOML"),
         ("[model]\nfile = '/nowhere/model.tflite'\n", "/nowhere/model.tflite"),
         ("[jsonl]\nfile = '/nowhere/events.jsonl'\n", "/nowhere"),
+        ("[http]\naddress = '0.0.0.0:0'\n", "token"),
     ],
 )
 def test_settings_that_are_no_good_leave_the_old_ones(
@@ -262,6 +263,47 @@ def test_the_sound_of_each_emotion_is_kept_where_it_was_asked_for(tmp_path: Path
         daemon.output.all()
         n_ends = [event["kind"] for event in daemon.events].count("end")
     assert len(list(folder.glob("*.ser-edge.wav"))) == n_ends > 0
+
+
+def test_sound_is_kept_from_a_reload_on_that_asks_for_it(
+    config: Path, tmp_path: Path, speech
+) -> None:
+    folder = tmp_path / "kept"
+    with Daemon(*JSONL, "--config", config) as daemon:
+        daemon.push(speech(8.0))
+        daemon.wait_for_event(kind="update")
+        config.write_text(f'[save_audio]\ndir = "{folder}"\n')
+        daemon.signal("SIGHUP")
+        daemon.log.wait_for("reloaded: ")
+        daemon.push(speech(8.0))
+        daemon.end_of_input()
+        assert daemon.wait() == 0
+        assert not any("is gone" in line for line in daemon.log.all())
+    assert list(folder.glob("*.ser-edge.wav"))
+
+
+def test_another_source_that_cannot_be_opened_leaves_the_old_one(config: Path, speech) -> None:
+    config.write_text('[source]\nsource = "-"\n')
+    options = [one for one in JSONL if one not in ("--source", "-")]
+    with Daemon(*options, "--config", config) as daemon:
+        daemon.is_listening()
+        config.write_text('[source]\nsource = "/nowhere/speech.wav"\n')
+        daemon.signal("SIGHUP")
+        assert "/nowhere/speech.wav" in daemon.log.wait_for("not reloaded, what was stays: ")
+        daemon.push(speech(4.0))
+        daemon.wait_for_event(kind="start")
+
+
+def test_another_source_is_taken_at_reload(config: Path) -> None:
+    config.write_text('[source]\nsource = "-"\n')
+    options = [one for one in JSONL if one not in ("--source", "-")]
+    with Daemon(*options, "--config", config) as daemon:
+        daemon.is_listening()
+        config.write_text('[source]\nsource = "examples/demo.wav"\n')
+        daemon.signal("SIGHUP")
+        daemon.log.wait_for("listening to examples/demo.wav")
+        daemon.wait_for_event(kind="start")
+        assert daemon.wait() == 0
 
 
 # --- clocks -------------------------------------------------------------------------------------
