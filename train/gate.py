@@ -84,11 +84,11 @@ def examples(detector: SpeechDetector, stream: Stream) -> list[tuple[NDArray[np.
     loudness = Loudness(length, SAMPLE_RATE)
     found = []
     for number in range(len(sound) // length):
-        block = sound[number * length : (number + 1) * length]
-        if not loudness.push(block):
-            detector.skip(block)
+        block = sound[None, number * length : (number + 1) * length]
+        if not all(loudness.push(block)):
+            detector.scores(block, [False])
             continue
-        second = detector.describe(block).astype(np.float16)
+        (second,) = detector.describe(block, [0]).astype(np.float16)
         past = active[: (number + 1) * PARTS_PER_BLOCK]
         spoken = all(past[-newest:].sum() >= least for newest, least in LEAST_ACTIVE.items())
         if spoken or not past[-SECOND:].any():

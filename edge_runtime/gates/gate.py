@@ -38,7 +38,7 @@ class Gate(Protocol):
 
 
 class Detector(Protocol):
-    """What tells speech in one block of sound after the other.
+    """What tells speech in blocks of sound.
 
     Attributes
     ----------
@@ -53,12 +53,21 @@ class Detector(Protocol):
     open_from: float
     close_below: float
 
-    def score(self, block: NDArray[np.float32]) -> float:
-        """Say how much a block, (block_length,), sounds like speech: 0 to 1."""
-        ...
+    def scores(self, blocks: NDArray[np.float32], heard: list[bool]) -> list[float]:
+        """Say how much blocks that follow on each other sound like speech.
 
-    def skip(self, block: NDArray[np.float32]) -> None:
-        """Take note of a block too quiet to be judged."""
+        Parameters
+        ----------
+        blocks : ndarray of float32, shape (n_blocks, block_length)
+            1 to 8 blocks.
+        heard : list of bool
+            For each, whether it is to be judged; the others are too quiet.
+
+        Returns
+        -------
+        list of float
+            For each block 0 to 1; 0 for those that are not judged.
+        """
         ...
 
     def reset(self) -> None:

@@ -21,7 +21,7 @@ class HysteresisGate:
 
     Works in blocks of a fixed length, and keeps less than one between calls: what it says
     depends on the samples, not on how they are cut into chunks. A block that does not stand out
-    from the noise is not shown to the detector at all.
+    from the noise is not judged at all.
 
     Parameters
     ----------
@@ -65,8 +65,10 @@ class HysteresisGate:
         samples : ndarray of float32, shape (n_samples,)
             Mono samples in [-1, 1]; any number, even none.
         """
-        for block in self._blocks.push(samples):
-            self._take(block)
+        for blocks in self._blocks.push(samples):
+            heard = self._loudness.push(blocks)
+            for score in self._detector.scores(blocks, heard):
+                self._take(score)
         self._note()
 
     def _note(self) -> None:
@@ -75,12 +77,8 @@ class HysteresisGate:
         self.level_dbfs = self._loudness.level_dbfs
         self.noise_dbfs = self._loudness.noise_dbfs
 
-    def _take(self, block: NDArray[np.float32]) -> None:
-        score = 0.0
-        if self._loudness.push(block):
-            score = self._detector.score(block)
-        else:
-            self._detector.skip(block)
+    def _take(self, score: float) -> None:
+        """Take note of the score of the next block."""
         self._evidence = self._keep * self._evidence + (1.0 - self._keep) * score
         detector = self._detector
         if self._evidence >= (detector.close_below if self._blocks_left else detector.open_from):

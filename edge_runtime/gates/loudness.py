@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,8 @@ PARTS_PER_BLOCK = 4  # so short that gaps within speech show the noise
 # as long, and speech has a gap in every such stretch.
 MEMORY_SECONDS = 8.0
 GROUPS = 8  # the memory is forgotten an eighth at a time
-ABOVE_NOISE_DB = 6.0
-QUIET_DBFS = -65.0  # what is below is never judged
+ABOVE_NOISE = 10.0**0.6  # in power: 6 dB
+QUIET_POWER = 10.0**-6.5  # -65 dB; what is below is never judged
 
 
 class Loudness:
@@ -52,32 +53,34 @@ class Loudness:
     def reset(self) -> None:
         """Forget all blocks."""
         self.level_dbfs = self.noise_dbfs = FLOOR_DBFS
-        self._powers: list[float] = []
-        self._quietest: list[float] = []
+        self._powers: deque[float] = deque(maxlen=self._n_levels)
+        self._quietest: deque[float] = deque(maxlen=GROUPS)
         self._blocks_in_group = 0
 
-    def push(self, block: NDArray[np.float32]) -> bool:
-        """Measure a block, (block_length,).
+    def push(self, blocks: NDArray[np.float32]) -> list[bool]:
+        """Measure blocks, (n_blocks, block_length), at least one.
 
         Returns
         -------
-        bool
-            Whether some part of it stands out from the noise.
+        list of bool
+            For each block, whether some part of it stands out from the noise.
         """
-        parts = block.reshape(PARTS_PER_BLOCK, -1)
+        parts = blocks.reshape(len(blocks), PARTS_PER_BLOCK, -1)
         # Twice the mean square: a sine of amplitude one is 0 dB.
-        powers = (2.0 * np.einsum("ps,ps->p", parts, parts) / parts.shape[1]).tolist()
-        self._powers = [*self._powers[1 - self._n_levels :], sum(powers) / len(powers)]
+        powers = 2.0 * np.einsum("bps,bps->bp", parts, parts) / parts.shape[2]
+        heard = [self._stands_out(of_block) for of_block in powers.tolist()]
         self.level_dbfs = _dbfs(sum(self._powers) / len(self._powers))
-        self._note_quietest(min(powers))
         self.noise_dbfs = _dbfs(min(self._quietest))
-        return _dbfs(max(powers)) > max(QUIET_DBFS, self.noise_dbfs + ABOVE_NOISE_DB)
+        return heard
 
-    def _note_quietest(self, power: float) -> None:
+    def _stands_out(self, powers: list[float]) -> bool:
+        """Take note of a block, given the power of each of its parts."""
+        self._powers.append(sum(powers) / len(powers))
         if self._blocks_in_group == 0:
-            self._quietest = [*self._quietest[1 - GROUPS :], power]
-        self._quietest[-1] = min(self._quietest[-1], power)
+            self._quietest.append(min(powers))
+        self._quietest[-1] = min(self._quietest[-1], *powers)
         self._blocks_in_group = (self._blocks_in_group + 1) % self._group_blocks
+        return max(powers) > max(QUIET_POWER, ABOVE_NOISE * min(self._quietest))
 
 
 def _dbfs(power: float) -> float:

@@ -43,8 +43,8 @@ class OpenGate:
 
     def push(self, samples: NDArray[np.float32]) -> None:
         """Take the next samples, (n,), mono in [-1, 1]; any number, even none."""
-        for block in self._blocks.push(samples):
-            self._loudness.push(block)
+        for blocks in self._blocks.push(samples):
+            self._loudness.push(blocks)
         self._note_levels()
 
     def _note_levels(self) -> None:

@@ -62,10 +62,13 @@ class SileroDetector:
         self._probability(np.zeros(CHUNK, dtype=np.float32))
         self._network.reset()
 
-    def score(self, block: NDArray[np.float32]) -> float:
-        """Say how probably a block, (2048,), is speech."""
+    def scores(self, blocks: NDArray[np.float32], heard: list[bool]) -> list[float]:
+        """Say how probably blocks, (n_blocks, 2048), are speech; see `Detector`.
+
+        The network's memory of what is not judged fades with the next sound.
+        """
+        return [self._score(block) if judged else 0.0 for block, judged in zip(blocks, heard)]
+
+    def _score(self, block: NDArray[np.float32]) -> float:
         chunks = block.reshape(CHUNKS_PER_BLOCK, CHUNK)
         return float(np.mean([self._probability(chunk) for chunk in chunks]))
-
-    def skip(self, block: NDArray[np.float32]) -> None:
-        """Do nothing: the network's memory fades with the next sound."""

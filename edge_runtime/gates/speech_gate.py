@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from edge_runtime.gates.speech_shape import LEAST_SAMPLE_RATE, SpeechShape, cent
 
 WEIGHTS = Path(__file__).parent / "speech.json"
 ROWS = 32  # a row is one frame of 32 ms
+MOST_SKIPPED = ROWS // PARTS_PER_BLOCK - 1  # blocks that a later one may still look back at
 
 
 class SpeechDetector:
@@ -53,29 +53,43 @@ class SpeechDetector:
         """Forget all blocks."""
         silence = np.zeros(self._shape.frame_length, dtype=np.float32)
         self._rows = np.repeat(self._shape.rows(silence), ROWS, axis=0)
-        self._skipped: list[NDArray[np.float32]] = []
+        self._skipped = np.zeros((0, self.block_length), dtype=np.float32)
 
-    def skip(self, block: NDArray[np.float32]) -> None:
-        """Keep a block, (block_length,), for when the next one is judged."""
-        most = ROWS // PARTS_PER_BLOCK - 1
-        self._skipped = [*self._skipped[1 - most :], block.copy()]
+    def scores(self, blocks: NDArray[np.float32], heard: list[bool]) -> list[float]:
+        """Say how probably there is speech in what each block ends with; see `Detector`."""
+        scores = [0.0] * len(blocks)
+        judged = [index for index, is_heard in enumerate(heard) if is_heard]
+        if judged:
+            found = self._network.probabilities(self.describe(blocks, judged)).tolist()
+            for index, probability in zip(judged, found):
+                scores[index] = probability
+        else:
+            self._skipped = np.concatenate((self._skipped, blocks))[-MOST_SKIPPED:]
+        return scores
 
-    def score(self, block: NDArray[np.float32]) -> float:
-        """Say how probably there is speech in what a block, (block_length,), ends with."""
-        return self._network.probability(self.describe(block))
+    def describe(self, blocks: NDArray[np.float32], judged: list[int]) -> NDArray[np.float32]:
+        """Give what the network reads of the seconds that end with some of the blocks.
 
-    def describe(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give what the network reads of the second that ends with a block, (block_length,).
+        Parameters
+        ----------
+        blocks : ndarray of float32, shape (n_blocks, block_length)
+            The next blocks, at most 8.
+        judged : list of int
+            Which of them, at least one, in order.
 
         Returns
         -------
-        ndarray of float32, shape (32, 23)
+        ndarray of float32, shape (len(judged), 32, 23)
             See `edge_runtime.gates.speech_shape.centred`.
         """
-        new = self._shape.rows(np.concatenate((*self._skipped, block)))
-        self._skipped = []
-        self._rows = np.concatenate((self._rows[len(new) :], new))
-        return centred(self._rows)
+        n_described = judged[-1] + 1
+        new = self._shape.rows(np.concatenate((self._skipped, blocks[:n_described])))
+        self._skipped = blocks[n_described:].copy()
+        rows = np.concatenate((self._rows, new))
+        self._rows = rows[-ROWS:]
+        before = len(rows) - n_described * PARTS_PER_BLOCK
+        ends = [before + (index + 1) * PARTS_PER_BLOCK for index in judged]
+        return centred(np.stack([rows[end - ROWS : end] for end in ends]))
 
 
 class SpeechNetwork:
@@ -95,17 +109,30 @@ class SpeechNetwork:
         self._convolutions = [(*_weights(one), one["stride"]) for one in stored["convolutions"]]
         self._dense = [_weights(one) for one in stored["dense"]]
 
-    def probability(self, rows: NDArray[np.float32]) -> float:
-        """Say how probably rows, (T, width), hold speech: 0 to 1."""
-        values = rows
+    def probabilities(self, seconds: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Say how probably stretches of rows hold speech.
+
+        Parameters
+        ----------
+        seconds : ndarray of float32, shape (n, T, width)
+            What `centred` gave.
+
+        Returns
+        -------
+        ndarray of float32, shape (n,)
+            0 to 1.
+        """
+        values = seconds
         for weights, bias, stride in self._convolutions:
-            values = np.maximum(_stretches(values, len(weights), stride) @ weights + bias, 0.0)
-        values = np.concatenate((values.mean(axis=0), values.max(axis=0)))
+            values = _stretches(values, len(weights), stride) @ weights
+            values += bias
+            np.maximum(values, 0.0, out=values)
+        values = np.concatenate((values.mean(axis=1), values.max(axis=1)), axis=1)
         *hidden, (weights, bias) = self._dense
         for hidden_weights, hidden_bias in hidden:
             values = np.maximum(values @ hidden_weights + hidden_bias, 0.0)
-        logit = float((values @ weights + bias)[0])
-        return 0.5 * (1.0 + math.tanh(0.5 * logit))
+        logits = (values @ weights + bias)[:, 0]
+        return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)))
 
 
 def _weights(layer: dict[str, Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -114,12 +141,11 @@ def _weights(layer: dict[str, Any]) -> tuple[NDArray[np.float32], NDArray[np.flo
 
 
 def _stretches(rows: NDArray[np.float32], size: int, stride: int) -> NDArray[np.float32]:
-    """Overlapping stretches of rows, side by side: (n_stretches, size)."""
-    width = rows.shape[1]
-    n_stretches = (len(rows) - size // width) // stride + 1
+    """Overlapping stretches of rows, side by side: (n, n_stretches, size)."""
+    n, n_rows, width = rows.shape
+    n_stretches = (n_rows - size // width) // stride + 1
     step = rows.itemsize
-    view: NDArray[np.float32] = np.ndarray(
-        (n_stretches, size), rows.dtype, rows, 0, (stride * width * step, step)
-    )
+    strides = (n_rows * width * step, stride * width * step, step)
+    view: NDArray[np.float32] = np.ndarray((n, n_stretches, size), rows.dtype, rows, 0, strides)
     # BLAS takes no rows that overlap.
     return np.ascontiguousarray(view)

@@ -116,19 +116,20 @@ class SpeechShape:
 
 
 def centred(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Make a second of sound what the network reads.
+    """Make seconds of sound what the network reads.
 
     Parameters
     ----------
-    rows : ndarray of float32, shape (T, 23)
-        What `SpeechShape.rows` gave.
+    rows : ndarray of float32, shape (n, T, 23)
+        Of each second what `SpeechShape.rows` gave.
 
     Returns
     -------
-    ndarray of float32, shape (T, 23)
-        Levels in units of 10 dB about their mean over all bands and rows, so that the loudness of
-        the sound does not count; the voice as it is, to about the same scale.
+    ndarray of float32, shape (n, T, 23)
+        Levels in units of 10 dB about their mean over all bands and rows of the second, so that
+        the loudness of the sound does not count; the voice as it is, to about the same scale.
     """
     values = rows * _SCALE
-    values[:, : N_BANDS + 1] -= values[:, :N_BANDS].mean()
+    means = values[:, :, :N_BANDS].mean(axis=(1, 2), keepdims=True)
+    values[:, :, : N_BANDS + 1] -= means
     return values

@@ -60,12 +60,12 @@ class WebrtcDetector:
         """Forget all blocks."""
         self._detector = self._new(MOST_AGGRESSIVE)
 
-    def score(self, block: NDArray[np.float32]) -> float:
-        """Give the share of a block's frames of 30 ms, (4 * frame,), that are speech."""
+    def scores(self, blocks: NDArray[np.float32], heard: list[bool]) -> list[float]:
+        """Give the share of each block's frames of 30 ms that are speech; see `Detector`."""
+        return [self._score(block) if judged else 0.0 for block, judged in zip(blocks, heard)]
+
+    def _score(self, block: NDArray[np.float32]) -> float:
         pcm = np.rint(np.clip(block, -1.0, 1.0) * FULL_SCALE).astype("<i2")
         frames = pcm.reshape(FRAMES_PER_BLOCK, -1)
         spoken = [self._detector.is_speech(one.tobytes(), self._sample_rate) for one in frames]
         return sum(map(bool, spoken)) / len(spoken)
-
-    def skip(self, block: NDArray[np.float32]) -> None:
-        """Do nothing: the detector knows only its own frames."""
