@@ -100,8 +100,11 @@ def quantise(
     [3, 4, 127]
     """
     limits = np.iinfo(dtype)
-    steps = np.rint(np.asarray(values, dtype=np.float32) / np.float32(scale)) + zero_point
-    result: NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(dtype)
+    steps = np.array(values, dtype=np.float32)
+    steps /= np.float32(scale)
+    np.rint(steps, out=steps)
+    steps += np.float32(zero_point)
+    result: NDArray[Any] = np.clip(steps, limits.min, limits.max, out=steps).astype(dtype)
     return result
 
 
@@ -233,7 +236,7 @@ class TfliteBackend:
     def _output(self, details: dict[str, Any]) -> NDArray[np.float32]:
         values = self._interpreter.get_tensor(details["index"])[0].ravel()
         scale, zero_point = details["quantization"]
-        if np.issubdtype(values.dtype, np.integer):
+        if values.dtype.kind in "iu":
             return dequantise(values, scale, zero_point)
         return np.asarray(values, dtype=np.float32)
 

@@ -258,8 +258,10 @@ class Listener:
         return first / rate, (first + self._config.samples_for(window_frames)) / rate
 
     def _window_is_silent(self) -> bool:
-        levels = self._classifier.extractor.level_dbfs(self._ring.window)
-        return not bool((levels > SILENCE_DBFS).any())
+        window = self._ring.window
+        loudest = window[:, -1].argmax()
+        (level,) = self._classifier.extractor.level_dbfs(window[loudest : loudest + 1])
+        return bool(level <= SILENCE_DBFS)
 
     def _events(self, verdicts: list[Verdict], since: float) -> list[Event]:
         now = time.monotonic()

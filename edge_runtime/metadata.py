@@ -150,7 +150,9 @@ class ModelMetadata:
     def standardise(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Standardise features, (..., D), as the model expects them."""
         mean, scale = self._normaliser
-        return np.asarray((features - mean) / scale, dtype=np.float32)
+        standardised = np.asarray(features - mean, dtype=np.float32)
+        standardised /= scale
+        return standardised
 
     @cached_property
     def _normaliser(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from edge_runtime.gates.loudness import PARTS_PER_BLOCK, Loudness
 from edge_runtime.gates.speech_gate import ROWS, WEIGHTS, SpeechDetector
-from edge_runtime.gates.speech_shape import N_BANDS, ROW_WIDTH
+from edge_runtime.gates.speech_shape import N_BANDS, N_LEVELS, ROW_WIDTH
 from train.corpora import corpora_folder
 from train.gate_sounds import SAMPLE_RATE, Stream, streams
 
@@ -88,12 +88,31 @@ def examples(detector: SpeechDetector, stream: Stream) -> list[tuple[NDArray[np.
         if not all(loudness.push(block)):
             detector.scores(block, [False])
             continue
-        (second,) = detector.describe(block, [0]).astype(np.float16)
+        rows, (start,) = detector.describe(block, [0])
+        second = centred(rows[start : start + ROWS]).astype(np.float16)
         past = active[: (number + 1) * PARTS_PER_BLOCK]
         spoken = all(past[-newest:].sum() >= least for newest, least in LEAST_ACTIVE.items())
         if spoken or not past[-SECOND:].any():
             found.append((second, spoken))
     return found
+
+
+def centred(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give what the network learns from a second: its levels about the mean of all bands.
+
+    Parameters
+    ----------
+    rows : ndarray of float32, shape (..., 32, 23)
+        See `edge_runtime.gates.speech_shape.SpeechShape.rows`.
+
+    Returns
+    -------
+    ndarray of float32, shape (..., 32, 23)
+        The rows less that mean.
+    """
+    values = rows.copy()
+    values[..., :N_LEVELS] -= rows[..., :N_BANDS].mean(axis=(-2, -1), keepdims=True)
+    return values
 
 
 def fit(

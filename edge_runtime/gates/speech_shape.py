@@ -13,7 +13,7 @@ N_BANDS = 20
 LOWEST_HZ = 80.0
 HIGHEST_HZ = 7600.0
 POWER_FLOOR = 1e-9  # of a band, full scale being 1: quieter is all the same
-DB_PER_NEPER = 10.0 / np.log(10.0)
+BEL_PER_NEPER = 1.0 / np.log(10.0)
 
 # The voice is looked for below 2 kHz, where harmonics outlast noise and distance.
 VOICE_HZ = (60.0, 2000.0)
@@ -22,9 +22,10 @@ HIGHEST_PITCH_HZ = 800.0  # crying babies reach it, speech hardly
 MIDDLE_PITCH_HZ = 200.0
 # The longest lag against the shortest: of a period and its multiples, the period is the pitch.
 LONGEST_LAG_COUNTS = 0.8
+VOICE_SCALE = 2.0  # brings the voice to about the scale of the levels
 
-ROW_WIDTH = N_BANDS + 3
-_SCALE = np.array([0.1] * (N_BANDS + 1) + [2.0] * 2, dtype=np.float32)
+N_LEVELS = N_BANDS + 1
+ROW_WIDTH = N_LEVELS + 2
 
 
 class SpeechShape:
@@ -55,12 +56,16 @@ class SpeechShape:
         first, last = (round(hz / hz_per_bin) for hz in VOICE_HZ)
         self._voice_bins = slice(first, last)
         # Lags in steps of two samples: half as many, and fine enough below 2 kHz.
-        self._lags_size = self._fft_size // 2
         rate = sample_rate / 2.0
-        self._lags = slice(int(rate / HIGHEST_PITCH_HZ), int(np.ceil(rate / LOWEST_PITCH_HZ)) + 1)
-        of_window = np.fft.irfft(np.abs(np.fft.rfft(window, 2 * self._fft_size)) ** 2)
-        self._of_window = (of_window[::2][self._lags] / of_window[0]).astype(np.float32)
-        hz = rate / np.arange(self._lags.start + 1, self._lags.stop - 1)
+        first_lag = int(rate / HIGHEST_PITCH_HZ)
+        last_lag = int(np.ceil(rate / LOWEST_PITCH_HZ))
+        lags = np.array([0, *range(first_lag, last_lag + 1)])
+        of_window = np.fft.irfft(np.abs(np.fft.rfft(window, 2 * self._fft_size)) ** 2)[::2]
+        # The inverse Fourier transform of few bins at few lags, as one matrix product.
+        phase = 4.0 * np.pi / self._fft_size * np.outer(np.arange(first, last), lags)
+        cosines = 4.0 / self._fft_size * np.cos(phase) * of_window[0] / of_window[lags]
+        self._cosines = np.ascontiguousarray(cosines, dtype=np.float32)
+        hz = rate / lags[2:-1]
         self._octaves = np.log2(hz / MIDDLE_PITCH_HZ).astype(np.float32)
         self._preference = np.linspace(1.0, LONGEST_LAG_COUNTS, len(hz), dtype=np.float32)
 
@@ -75,9 +80,9 @@ class SpeechShape:
         Returns
         -------
         ndarray of float32, shape (T, 23)
-            The levels of 20 mel bands and of all together in decibels below a full-scale sine;
-            the strength of voicing, -1 to 1; and the pitch, in octaves above 200 Hz times that
-            strength.
+            The levels of 20 mel bands and of all together in units of 10 dB, 0 being a full-scale
+            sine; and, times 2, the strength of voicing, -1 to 1, and the pitch in octaves above
+            200 Hz times that strength.
         """
         frames = samples.reshape(-1, self.frame_length) * self._window
         bins = np.fft.rfft(frames, self._fft_size).astype(np.complex64)
@@ -87,11 +92,11 @@ class SpeechShape:
         bands = power @ self._bank
         rows[:, :N_BANDS] = bands
         rows[:, N_BANDS] = bands.sum(axis=1)
-        levels = rows[:, : N_BANDS + 1]
+        levels = rows[:, :N_LEVELS]
         levels += np.float32(POWER_FLOOR)
         np.log(levels, out=levels)
-        levels *= np.float32(DB_PER_NEPER)
-        rows[:, N_BANDS + 1 :] = self._voice(power)
+        levels *= np.float32(BEL_PER_NEPER)
+        rows[:, N_LEVELS:] = self._voice(power)
         return rows
 
     def _voice(self, power: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -102,34 +107,12 @@ class SpeechShape:
         .. [1] P. Boersma, "Accurate short-term analysis of the fundamental frequency", Proc. IFA
            17, 1993: the autocorrelation of a windowed frame over that of the window.
         """
-        voiced = np.zeros((len(power), self._lags_size // 2 + 1), dtype=np.float32)
-        voiced[:, self._voice_bins] = power[:, self._voice_bins]
-        products = np.fft.irfft(voiced, self._lags_size).astype(np.float32)
-        correlation = products[:, self._lags] / self._of_window
-        inner = correlation[:, 1:-1]
-        is_peak = (inner > correlation[:, :-2]) & (inner >= correlation[:, 2:])
+        correlation = power[:, self._voice_bins] @ self._cosines
+        inner = correlation[:, 2:-1]
+        is_peak = (inner > correlation[:, 1:-2]) & (inner >= correlation[:, 3:])
         heights = inner * is_peak
         best = (heights * self._preference).argmax(axis=1)
         row = np.arange(len(power))
-        strength = heights[row, best] / (products[:, 0] + np.float32(POWER_FLOOR))
+        strength = heights[row, best] / (correlation[:, 0] + np.float32(POWER_FLOOR))
+        strength *= np.float32(VOICE_SCALE)
         return np.stack((strength, strength * self._octaves[best]), axis=1)
-
-
-def centred(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Make seconds of sound what the network reads.
-
-    Parameters
-    ----------
-    rows : ndarray of float32, shape (n, T, 23)
-        Of each second what `SpeechShape.rows` gave.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, T, 23)
-        Levels in units of 10 dB about their mean over all bands and rows of the second, so that
-        the loudness of the sound does not count; the voice as it is, to about the same scale.
-    """
-    values = rows * _SCALE
-    means = values[:, :, :N_BANDS].mean(axis=(1, 2), keepdims=True)
-    values[:, :, : N_BANDS + 1] -= means
-    return values

@@ -9,7 +9,7 @@ import pytest
 
 from edge_runtime.gates.speech_gate import ROWS, SpeechDetector, SpeechNetwork
 from edge_runtime.gates.speech_shape import ROW_WIDTH
-from train.gate import examples, fit, new_network, stored_weights
+from train.gate import centred, examples, fit, new_network, stored_weights
 from train.gate_sounds import (
     FRAME,
     SAMPLE_RATE,
@@ -33,10 +33,11 @@ def test_the_gate_computes_what_keras_does(keras: object) -> None:
     rng = np.random.default_rng(0)
     for layer in network.layers:
         layer.set_weights([rng.normal(0.0, 0.2, one.shape) for one in layer.get_weights()])
-    seconds = rng.normal(0.0, 1.0, (20, ROWS, ROW_WIDTH)).astype(np.float32)
+    rows = rng.normal(-5.0, 1.0, (3 * ROWS, ROW_WIDTH)).astype(np.float32)
+    starts = [0, 4, 8, 20, 2 * ROWS]
+    seconds = centred(np.stack([rows[start : start + ROWS] for start in starts]))
     logits = network.predict_on_batch(seconds)[:, 0]
-    ours = SpeechNetwork(stored_weights(network))
-    found = ours.probabilities(seconds)
+    found = SpeechNetwork(stored_weights(network)).probabilities(rows, starts)
     np.testing.assert_allclose(found, 1.0 / (1.0 + np.exp(-logits)), atol=1e-3)
     assert found.std() > 0.1
 
@@ -47,7 +48,9 @@ def test_what_differs_is_told_apart_after_fitting(keras: object) -> None:
     seconds = rng.normal(0.0, 0.3, (2048, ROWS, ROW_WIDTH)).astype(np.float16)
     seconds[is_speech, :, -2] += np.float16(1.5)
     network = SpeechNetwork(fit(seconds, is_speech, seed=0, epochs=8))
-    found = network.probabilities(seconds[:200].astype(np.float32)) > 0.5
+    starts = list(range(0, 200 * ROWS, ROWS))
+    rows = seconds[:200].astype(np.float32).reshape(-1, ROW_WIDTH)
+    found = network.probabilities(rows, starts) > 0.5
     assert np.mean(found == is_speech[:200]) > 0.95
 
 
