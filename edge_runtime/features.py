@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ SAMPLES_PER_BLOCK = 98304  # bounds the working memory of a batch, and keeps it 
 LEVEL_FLOOR = 1e-10  # of a frame's energy, whatever floor the features have
 BANDS_PER_BLOCK = 16  # of the mel filter bank: fewer zeros to multiply, few calls
 DB_PER_NEPER = 10.0 / np.log(10.0)
+# numpy 2 can be told where a spectrum goes.
+FFT_TAKES_OUT = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
 
 CHOICES = {
     "window": ("hann", "hamming", "rectangular"),
@@ -39,6 +42,7 @@ CHOICES = {
 }
 KINDS = ("mfcc", "log_mel", "rms", "zcr", "chroma", "spectral", "pitch")
 MEL_KINDS = {"mfcc", "log_mel"}
+SAMPLE_KINDS = {"rms", "zcr", "pitch"}
 SPECTRUM_KINDS = MEL_KINDS | {"chroma", "spectral"}
 
 
@@ -191,7 +195,7 @@ class FeatureConfig:
         """Highest edge of the filter bank in hertz."""
         return self.fmax if self.fmax else self.sample_rate / 2
 
-    @property
+    @cached_property
     def frame_dim(self) -> int:
         """Number of values in a frame, before the window features."""
         return sum(self.width_of(kind) for kind in self.kinds)
@@ -328,8 +332,8 @@ class FeatureExtractor:
 
     def __init__(self, config: FeatureConfig) -> None:
         self.config = config
-        self._window = _analysis_window(config)
         self._uses_mel = bool(MEL_KINDS.intersection(config.kinds))
+        self._uses_samples = bool(SAMPLE_KINDS.intersection(config.kinds))
         self._uses_spectrum = bool(SPECTRUM_KINDS.intersection(config.kinds))
         if self._uses_mel:
             self._mel_blocks = _mel_blocks(config.filter_bank())
@@ -340,9 +344,28 @@ class FeatureExtractor:
         if "chroma" in config.kinds:
             self._chroma_filters = chroma_filter_bank(config.sample_rate, config.fft_size)
         self.frames_per_block = max(1, SAMPLES_PER_BLOCK // config.fft_size)
-        # Of the frames in work; columns from frame_length on stay zero.
-        self._windowed = np.zeros((self.frames_per_block, config.fft_size))
+        self._columns = _columns(config)
+        self._reserve()
         self._full_scale_level = self.frames(_full_scale_sine(config))[0, -1]
+
+    def _reserve(self) -> None:
+        """Take the memory of the frames in work, which every block overwrites.
+
+        Memory that is new at every hop has to come from the system page by page, where large
+        blocks go back to it at once: that would cost more than the arithmetic.
+        """
+        config, n_frames = self.config, self.frames_per_block
+        n_bins = config.fft_size // 2 + 1
+        # The same in every row, which takes half as long to multiply with as a single one.
+        self._window = np.tile(_analysis_window(config), (n_frames, 1))
+        # Columns from frame_length on stay zero.
+        self._windowed = np.zeros((n_frames, config.fft_size))
+        self._bins = np.empty((n_frames, n_bins), dtype=np.complex128)
+        self._parts = np.empty((n_frames, 2 * n_bins), dtype=np.float32)
+        self._spectrum = np.empty((n_frames, n_bins), dtype=np.float32)
+        self._mel = np.empty((n_frames, config.n_mels + 1), dtype=np.float32)
+        self._log_mel = np.empty((n_frames, config.n_mels + 1))
+        self._cepstra = np.empty((n_frames, config.n_mfcc))
 
     def __call__(self, audio: NDArray[Any]) -> NDArray[np.float32]:
         """Features of one whole window or clip: `frames`, then `window_features`.
@@ -398,23 +421,25 @@ class FeatureExtractor:
         levels = (frames[:, -1] - self._full_scale_level) * np.float32(per_unit)
         return np.asarray(levels, dtype=np.float32)
 
-    def fill(
-        self, emphasised: NDArray[np.float64], plain: NDArray[np.float64], out: NDArray[np.float32]
-    ) -> None:
+    def fill(self, samples: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Fill `out` with the frames of a stretch of samples.
 
         Parameters
         ----------
-        emphasised, plain : ndarray of float64, shape (n_samples,)
-            The samples with and without pre-emphasis.
+        samples : ndarray of float32, shape (1 + n_samples,)
+            The samples, after the one before them, which pre-emphasis looks back at.
         out : ndarray of float32, shape (T, frame_dim + 1)
             Receives as many frames as it has rows, at most `frames_per_block`.
         """
         config = self.config
-        frames = _framed(plain, config, len(out))
+        frames = _framed(samples[1:], config, len(out))
         values = self._of_samples(frames)
         if self._uses_spectrum:
-            power = self._power(_framed(emphasised, config, len(out)))
+            if config.pre_emphasis:
+                emphasised = _emphasised(samples, config.pre_emphasis)
+                power = self._power(_framed(emphasised, config, len(out)))
+            else:
+                power = self._power(frames)
             values.update(self._of_power(power))
         if self._uses_mel:
             spectrum = self._scaled(power)
@@ -425,22 +450,22 @@ class FeatureExtractor:
             if "mfcc" in config.kinds:
                 values["mfcc"] = self._mfcc(log_mel, spectrum)
         else:
-            out[:, -1] = self._log(_rms(frames)[:, 0] ** 2, LEVEL_FLOOR)
-        column = 0
-        for kind in config.kinds:
-            width = config.width_of(kind)
-            out[:, column : column + width] = values[kind]
-            column += width
+            mean_square = _rms(frames.astype(np.float64))[:, 0] ** 2
+            out[:, -1] = self._log(mean_square, LEVEL_FLOOR)
+        for kind, columns in self._columns.items():
+            out[:, columns] = values[kind]
 
-    def _of_samples(self, frames: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    def _of_samples(self, frames: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         """Compute the kinds that need no spectrum, by name."""
         values: dict[str, NDArray[Any]] = {}
-        if "rms" in self.config.kinds:
-            values["rms"] = _rms(frames)
-        if "zcr" in self.config.kinds:
-            values["zcr"] = _zero_crossing_rate(frames)
-        if "pitch" in self.config.kinds:
-            values["pitch"] = pitch(frames, self.config.sample_rate)
+        if self._uses_samples:
+            precise = frames.astype(np.float64)
+            if "rms" in self.config.kinds:
+                values["rms"] = _rms(precise)
+            if "zcr" in self.config.kinds:
+                values["zcr"] = _zero_crossing_rate(precise)
+            if "pitch" in self.config.kinds:
+                values["pitch"] = pitch(precise, self.config.sample_rate)
         return values
 
     def _of_power(self, power: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
@@ -453,15 +478,18 @@ class FeatureExtractor:
             values["spectral"] = spectral_shape(power, config.sample_rate, config.fft_size)
         return values
 
-    def _power(self, frames: NDArray[np.float64]) -> NDArray[np.float32]:
+    def _power(self, frames: NDArray[Any]) -> NDArray[np.float32]:
         windowed = self._windowed[: len(frames)]
-        np.multiply(frames, self._window, out=windowed[:, : self.config.frame_length])
+        inside = windowed[:, : self.config.frame_length]
+        inside[:] = frames
+        inside *= self._window[: len(frames)]
         # The FFT runs in double precision, as numpy 1 always does and numpy 2 would not:
         # every numpy gives the same features.
-        bins = np.fft.rfft(windowed).astype(np.complex64)
-        power = np.square(bins.real)
-        power += np.square(bins.imag)
-        return power
+        bins = _real_fft(windowed, self._bins[: len(frames)])
+        parts, power = self._parts[: len(frames)], self._spectrum[: len(frames)]
+        parts[:] = bins.view(np.float64)
+        np.square(parts, out=parts)
+        return np.add(parts[:, ::2], parts[:, 1::2], out=power)
 
     def _scaled(self, power: NDArray[np.float32]) -> NDArray[np.float32]:
         """Make the power, which it overwrites, the configured spectrum."""
@@ -473,18 +501,19 @@ class FeatureExtractor:
 
     def _mel_and_sum(self, power: NDArray[np.float32]) -> NDArray[np.float64]:
         """Energy of every band and, in the last column, of all, (T, n_mels + 1)."""
-        mel = np.empty((len(power), self.config.n_mels + 1), dtype=np.float32)
+        mel, sums = self._mel[: len(power)], self._log_mel[: len(power)]
         for bands, bins, filters in self._mel_blocks:
             np.matmul(power[:, bins], filters, out=mel[:, bands])
         np.matmul(mel[:, :-1], self._band_sum, out=mel[:, -1])
-        return mel.astype(np.float64)
+        sums[:] = mel
+        return sums
 
     def _mfcc(
         self, log_mel: NDArray[np.float64], spectrum: NDArray[np.float32]
     ) -> NDArray[np.float64]:
         # In double precision: C0 of a quiet frame is near -1000, where a sum in single would
         # lose the fourth decimal.
-        cepstrum = log_mel @ self._cepstrum
+        cepstrum = np.matmul(log_mel, self._cepstrum, out=self._cepstra[: len(log_mel)])
         if self.config.first_coefficient == "log_energy":
             energy = spectrum.sum(axis=1, dtype=np.float64)
             cepstrum[:, 0] = self._log(energy, self.config.log_floor)
@@ -572,12 +601,7 @@ class FrameStream:
         config = self._extractor.config
         start = first * config.hop_length
         end = start + config.samples_for(len(out))
-        # Each an array of its own: reading vectors from within one, off the alignment that memory
-        # is given out with, takes several times as long on some processors.
-        plain = emphasised = samples[start + 1 : end + 1].astype(np.float64)
-        if config.pre_emphasis:
-            emphasised = plain - config.pre_emphasis * samples[start:end].astype(np.float64)
-        self._extractor.fill(emphasised, plain, out)
+        self._extractor.fill(samples[start : end + 1], out)
 
 
 def window_features(config: FeatureConfig, frames: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -675,14 +699,32 @@ def _mel_blocks(
     return blocks
 
 
-def _framed(
-    samples: NDArray[np.float64], config: FeatureConfig, n_frames: int
-) -> NDArray[np.float64]:
+def _columns(config: FeatureConfig) -> dict[str, slice]:
+    """Where in a frame the values of each kind are."""
+    columns, first = {}, 0
+    for kind in config.kinds:
+        columns[kind] = slice(first, first + config.width_of(kind))
+        first = columns[kind].stop
+    return columns
+
+
+def _real_fft(frames: NDArray[np.float64], out: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """Spectrum of each frame, in `out` where numpy allows it."""
+    return np.fft.rfft(frames, out=out) if FFT_TAKES_OUT else np.fft.rfft(frames)
+
+
+def _emphasised(samples: NDArray[np.float32], coefficient: float) -> NDArray[np.float64]:
+    """Each sample but the first, less that share of the one before it."""
+    precise = samples.astype(np.float64)
+    return precise[1:] - coefficient * precise[:-1]
+
+
+def _framed(samples: NDArray[Any], config: FeatureConfig, n_frames: int) -> NDArray[Any]:
     """View of the samples as overlapping frames, (n_frames, frame_length)."""
     # What as_strided does, without its overhead: this runs at every hop.
     step = samples.itemsize
     shape = (n_frames, config.frame_length)
-    frames: NDArray[np.float64] = np.ndarray(
+    frames: NDArray[Any] = np.ndarray(
         shape, samples.dtype, samples.data, 0, (config.hop_length * step, step)
     )
     return frames
