@@ -60,6 +60,7 @@ model: $(VENV)/.stamp-dev  ## train, convert, judge and bundle the model (needs 
 	$(VENV)/bin/ser-train fit edge --seed $(SEED)
 	$(call judged,$(RUN),bundled/edge-seed$(SEED))
 	cp $(RUN)/model.int8.tflite edge_runtime/models/default.tflite
+	$(call other_forms,$(RUN))
 	$(MAKE) tables
 
 protocols: $(VENV)/.stamp-dev  ## judge the recipe on ravdess-5fold and tess-loso (an hour)
@@ -102,6 +103,16 @@ $(VENV)/bin/ser-convert $(1)/model.keras --float32 && \
 $(VENV)/bin/ser-convert $(1)/model.keras --int8 && \
 $(VENV)/bin/ser-bench accuracy $(1) $(1)/model.float32.tflite $(1)/model.int8.tflite \
 	--store benchmarks/results/$(2).json
+endef
+
+# $(call other_forms,RUN): the bundled network as ser-bench compares it with the int8 file, which
+# alone is judged by how well it does.
+define other_forms
+$(VENV)/bin/ser-convert $(1)/model.keras --dynamic --max-uar-drop 5 -o $(1)/edge.dynamic.tflite
+$(VENV)/bin/ser-convert $(1)/model.keras --onnx -o $(1)/edge.float32.onnx
+$(VENV)/bin/ser-convert $(1)/model.keras --onnx-int8 --max-uar-drop 5 -o $(1)/edge.int8.onnx
+cp $(1)/model.float32.tflite benchmarks/models/edge.float32.tflite
+cp $(1)/edge.dynamic.tflite $(1)/edge.float32.onnx $(1)/edge.int8.onnx benchmarks/models
 endef
 
 # $(call converted,RUNS[,OPTIONS]): convert runs and store what it costs; nothing where there is none.

@@ -147,14 +147,20 @@ def _bundled_file(results: Results) -> str:
     run = _bundled_run(results)
     name = next(name for name in run["models"] if ".int8." in name)
     model = run["models"][name]
-    comparison = model["conversion"]["comparison"]
+    conversion = model["conversion"]
+    calibration = conversion["calibration"]
     return "\n".join(
         [
             f"- {model['bytes'] / 1024:.1f} KB, SHA-256 `{model['sha256']}`",
-            f"- int8 against float32: the same label on {comparison['agreement']:.1%} of "
-            f"{comparison['windows']} windows of training speakers that did not calibrate it; "
-            f"probabilities differ by {comparison['mean_difference']:.4f} on average, at most "
-            f"{comparison['largest_difference']:.4f}",
+            f"- int8 against float32: the same label on {conversion['agreement']:.1%} of "
+            f"{conversion['windows']} windows of {conversion['windows_of']}; probabilities differ "
+            f"by {conversion['mean_difference']:.4f} on average, at most "
+            f"{conversion['largest_difference']:.4f}",
+            f"- calibrated on {calibration['fitted_on']}: temperature "
+            f"{calibration['temperature']:.2f}; below a score of "
+            f"{calibration['rejection_threshold']:.2f} it says unsure, and of the "
+            f"{calibration['accepted']:.0%} above it {calibration['right_when_accepted']:.0%} are "
+            "right",
             f"- trained on {_listed(run['speakers']['train'])}",
             f"- selected on {_listed(run['speakers']['validation'])}",
             f"- tested on {_listed(run['speakers']['test'])}",

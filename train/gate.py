@@ -110,7 +110,7 @@ def centred(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     ndarray of float32, shape (..., 32, 23)
         The rows less that mean.
     """
-    values = rows.copy()
+    values: NDArray[np.float32] = rows.copy()
     values[..., :N_LEVELS] -= rows[..., :N_BANDS].mean(axis=(-2, -1), keepdims=True)
     return values
 
