@@ -17,7 +17,7 @@ RUN := runs/edge-seed$(SEED)
 FIRST_SPLITS = $(dir $(wildcard runs/ravdess-5fold/*-seed$(SEED)/fold1/run.json \
 	runs/tess-random/*-seed$(SEED)/random/run.json))
 EDGE_FOLDS = $(dir $(wildcard runs/ravdess-5fold/edge-seed*/fold*/run.json))
-DOCUMENTS := README.md docs/results.md docs/daemon.md edge_runtime/models/default.md
+DOCUMENTS := README.md docs/results.md docs/cost.md docs/hardware.md docs/daemon.md edge_runtime/models/default.md
 
 # The lightest environments a device may have, where the tests check what the runtime needs.
 BASE_PY := .venv-base/bin/python
@@ -25,7 +25,7 @@ ONNX_PY := .venv-onnx/bin/python
 TFLITE_PY := .venv-tflite/bin/python
 # tflite-runtime is built against numpy 1 and published for CPython 3.9 to 3.11.
 TFLITE_PINS := tflite-runtime==2.14.0 numpy==1.26.4
-TEST_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins espeak-ng chromium qemu-user mosquitto openssl libfaketime systemd pipewire pipewire-pulse wireplumber dbus
+TEST_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins espeak-ng chromium qemu-user mosquitto openssl libfaketime systemd pipewire pipewire-pulse wireplumber dbus gcc libc6-dev
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

@@ -25,13 +25,19 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from benchmarks import accuracy_command, arm64_command, compare, limit_command
+    from benchmarks.latency import command as latency_command
+    from benchmarks.peers import command as peers_command
+
     parser = argparse.ArgumentParser(
         prog="ser-bench", description="What ser-edge costs, and how well it does."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    latency_command.add_parser(commands)
+    compare.add_parser(commands)
     _add_features(commands)
-    _add_accuracy(commands)
+    accuracy_command.add_parser(commands)
     _add_preparation(commands)
     _add_sounds(commands)
     _add_listening(commands)
@@ -39,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_conversions(commands)
     _add_collect(commands)
     _add_pending(commands)
+    limit_command.add_parser(commands)
+    peers_command.add_parser(commands)
+    arm64_command.add_parser(commands)
     _add_tables(commands)
     return parser
 
@@ -53,21 +62,6 @@ def _add_features(commands: Any) -> None:
     )
     _add_outcome(features)
     features.set_defaults(work=_features)
-
-
-def _add_accuracy(commands: Any) -> None:
-    accuracy = commands.add_parser(
-        "accuracy", help="judge model files on a training run's test utterances"
-    )
-    accuracy.add_argument("run", type=Path, metavar="RUN", help="folder that ser-train wrote")
-    accuracy.add_argument(
-        "models", type=Path, nargs="+", metavar="MODEL", help=".tflite or .onnx files made from it"
-    )
-    _add_corpora(accuracy)
-    accuracy.add_argument(
-        "--store", type=Path, metavar="FILE.json", help="keep the result, every prediction included"
-    )
-    accuracy.set_defaults(work=_accuracy)
 
 
 def _add_preparation(commands: Any) -> None:
@@ -249,25 +243,6 @@ def _features(arguments: argparse.Namespace) -> int:
 
     result = bench_features(arguments.rounds, arguments.sound)
     return _give(result, as_table(result), arguments)
-
-
-def _accuracy(arguments: argparse.Namespace) -> int:
-    from benchmarks.accuracy import judge_run
-    from benchmarks.results import store
-    from train.corpora import corpora_folder
-
-    result = judge_run(arguments.run, arguments.models, corpora_folder(arguments.corpora))
-    if arguments.store:
-        store(result, arguments.store)
-    print(f"{result['protocol']}; {result['split']}, seed {result['seed']}")
-    for name, model in result["models"].items():
-        figures = model["figures"]
-        print(
-            f"{name}: UAR {figures['uar']:.3f}, WA {figures['wa']:.3f}, "
-            f"{figures['utterances']} utterances, {model['bytes'] / 1024:.1f} KB, "
-            f"{model['backend']}"
-        )
-    return 0
 
 
 def _preparation(arguments: argparse.Namespace) -> int:

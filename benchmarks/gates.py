@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from benchmarks.markdown import markdown
+from benchmarks.progress import shown
 from benchmarks.results import store
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.gates import GATE_NAMES, make_gate
@@ -102,7 +102,7 @@ def bench_gates(corpora: Path, kinds: list[str], n_utterances: int) -> dict[str,
     """
     drawn = {corpus: _drawn(corpora, corpus, n_utterances) for corpus in CORPORA}
     opened = []
-    for corpus, utterances in tqdm(drawn.items(), unit="corpus", disable=None):
+    for corpus, utterances in shown(list(drawn.items()), "gates"):
         sounds = [read_utterance(one.path, SAMPLE_RATE) for one in utterances]
         for kind in kinds:
             for level in LEVELS_DBFS:

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from benchmarks.markdown import markdown
+from benchmarks.progress import shown
 from benchmarks.results import store
 from edge_runtime.classifier import Classifier
 from edge_runtime.decisions import DecisionSettings
@@ -159,7 +159,7 @@ def bench_nonspeech(
     rate = classifier.metadata.features.sample_rate
     noises = []
     found = find_noises(corpora, folds)
-    for name, paths in tqdm(found.items(), unit="noise", disable=None):
+    for name, paths in shown(list(found.items()), "noises"):
         clips = [read_utterance(path, rate) for path in paths] or [_quiet_room(rate)]
         listener = Listener(
             classifier, gate=make_gate(gate, rate), settings=DecisionSettings(threshold=threshold)

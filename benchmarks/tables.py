@@ -14,11 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.accuracy_tables import conditions_table, streaming_labels_table, streaming_table
+from benchmarks.arm64_tables import cheapest_list, counts_table, peers_list, suite_list
 from benchmarks.conversion_tables import conversions_table
 from benchmarks.daemon_tables import listening_table, nonspeech_table, soak_table
 from benchmarks.daemon_tables import targets_list as daemon_targets
 from benchmarks.edge_int8_table import edge_int8_table
+from benchmarks.hardware_page import hardware_table
+from benchmarks.limit_text import limit_table, products_table
 from benchmarks.markdown import markdown
+from benchmarks.peers.report import clips_table, peers_table, peers_targets
 from benchmarks.preparation_table import preparation_table, targets_list
 from benchmarks.results import Results, of_kind
 from benchmarks.settings_table import settings_table
@@ -219,6 +224,21 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "bundled": _bundled_table,
     "bundled-file": _bundled_file,
     "features": _features_table,
+    "features-targets": partial(daemon_targets, "features"),
+    "peers": peers_table,
+    "peers-classify": clips_table,
+    "peers-targets": peers_targets,
+    "arm64": counts_table,
+    "arm64-cheapest": cheapest_list,
+    "arm64-peers": peers_list,
+    "arm64-targets": partial(daemon_targets, "arm64"),
+    "arm64-tests": suite_list,
+    "limit": limit_table,
+    "limit-products": products_table,
+    "hardware": hardware_table,
+    "conditions": conditions_table,
+    "streaming": streaming_table,
+    "streaming-labels": streaming_labels_table,
     "systems": systems_table,
     "systems-runs": runs_table,
     "systems-classes": classes_table,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
@@ -99,13 +100,18 @@ def quantise(
     >>> quantise(np.array([0.0, 0.26, 99.0], np.float32), 0.5, 3, np.int8).tolist()
     [3, 4, 127]
     """
-    limits = np.iinfo(dtype)
-    steps = np.array(values, dtype=np.float32)
-    steps /= np.float32(scale)
+    least, most = _limits(dtype)
+    steps = np.divide(values, scale, dtype=np.float32)
     np.rint(steps, out=steps)
-    steps += np.float32(zero_point)
-    result: NDArray[Any] = np.clip(steps, limits.min, limits.max, out=steps).astype(dtype)
+    steps += zero_point
+    result: NDArray[Any] = np.clip(steps, least, most, out=steps).astype(dtype)
     return result
+
+
+@lru_cache
+def _limits(dtype: Any) -> tuple[int, int]:
+    limits = np.iinfo(dtype)
+    return limits.min, limits.max
 
 
 def dequantise(values: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float32]:
@@ -116,8 +122,10 @@ def dequantise(values: NDArray[Any], scale: float, zero_point: int) -> NDArray[n
     >>> dequantise(np.array([3, 4], np.int8), 0.5, 3).tolist()
     [0.0, 0.5]
     """
-    shifted = values.astype(np.float32) - np.float32(zero_point)
-    return np.asarray(shifted * np.float32(scale), dtype=np.float32)
+    real: NDArray[np.float32] = values.astype(np.float32)
+    real -= zero_point
+    real *= scale
+    return real
 
 
 def load_backend(path: str | Path, backend: str = "auto", threads: int = 1) -> Backend:

@@ -179,11 +179,15 @@ def checked_samples(audio: NDArray[Any]) -> NDArray[np.float32]:
         raise SerEdgeError(
             f"audio must be floats in [-1, 1], not {given.dtype}; divide int16 samples by 32768"
         )
-    with np.errstate(over="ignore"):
-        samples = given.astype(np.float32, copy=False)
+    samples = given if given.dtype == np.float32 else _single(given)
     if not _all_finite(samples):
         raise SerEdgeError("audio holds samples that are not numbers (NaN or infinity)")
     return samples
+
+
+def _single(samples: NDArray[Any]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is told as such
+        return samples.astype(np.float32)
 
 
 def _all_finite(samples: NDArray[np.float32]) -> bool:

@@ -125,7 +125,7 @@ class DecisionMaker:
             another; or nothing.
         """
         smoothed = self._smooth(scores)
-        self._count_candidate(self._candidate_of(smoothed), start)
+        self._count_candidate(self._candidate_of(smoothed.tolist()), start)
         if self._may_start(end):
             return [*self._end_of_emotion(), self._start(end)]
         if self.label is None:
@@ -152,24 +152,26 @@ class DecisionMaker:
         return [Verdict("end", latest.label, latest.score, latest.scores, latest.start, latest.end)]
 
     def _smooth(self, scores: Scores) -> Scores:
-        newest = np.float32(self._settings.smoothing)
-        before = scores if self._scores is None else self._scores
-        self._scores = newest * scores + (np.float32(1.0) - newest) * before
+        if self._scores is None:
+            self._scores = scores
+        else:
+            newest = self._settings.smoothing
+            self._scores = newest * scores + (1.0 - newest) * self._scores
         return self._scores
 
-    def _candidate_of(self, scores: Scores) -> str:
-        best = int(np.argmax(scores))
+    def _candidate_of(self, scores: list[float]) -> str:
+        best = max(scores)
         if self.label is not None and self._holds(self.label, scores, best):
             return self.label
-        return self._labels[best] if scores[best] >= self._threshold else UNSURE
+        return self._labels[scores.index(best)] if best >= self._threshold else UNSURE
 
-    def _holds(self, label: str, scores: Scores, best: int) -> bool:
+    def _holds(self, label: str, scores: list[float], best: float) -> bool:
         """Whether what is going on goes on, by hysteresis."""
         if label == UNSURE:
             return False
         own = scores[self._labels.index(label)]
         margin = self._settings.hysteresis
-        return bool(own >= scores[best] - margin and own >= self._threshold - margin)
+        return own >= best - margin and own >= self._threshold - margin
 
     def _count_candidate(self, candidate: str, start: float) -> None:
         if candidate != self._candidate:

@@ -42,7 +42,6 @@ CHOICES = {
 }
 KINDS = ("mfcc", "log_mel", "rms", "zcr", "chroma", "spectral", "pitch")
 MEL_KINDS = {"mfcc", "log_mel"}
-SAMPLE_KINDS = {"rms", "zcr", "pitch"}
 SPECTRUM_KINDS = MEL_KINDS | {"chroma", "spectral"}
 
 
@@ -333,7 +332,6 @@ class FeatureExtractor:
     def __init__(self, config: FeatureConfig) -> None:
         self.config = config
         self._uses_mel = bool(MEL_KINDS.intersection(config.kinds))
-        self._uses_samples = bool(SAMPLE_KINDS.intersection(config.kinds))
         self._uses_spectrum = bool(SPECTRUM_KINDS.intersection(config.kinds))
         if self._uses_mel:
             self._mel_blocks = _mel_blocks(config.filter_bank())
@@ -347,6 +345,9 @@ class FeatureExtractor:
         self._columns = _columns(config)
         self._reserve()
         self._full_scale_level = self.frames(_full_scale_sine(config))[0, -1]
+        self._db_per_unit = 1.0 if config.log == "db" else DB_PER_NEPER
+        if config.spectrum == "magnitude" and self._uses_mel:
+            self._db_per_unit *= 2.0
 
     def _reserve(self) -> None:
         """Take the memory of the frames in work, which every block overwrites.
@@ -358,6 +359,7 @@ class FeatureExtractor:
         n_bins = config.fft_size // 2 + 1
         # The same in every row, which takes half as long to multiply with as a single one.
         self._window = np.tile(_analysis_window(config), (n_frames, 1))
+        self._samples = np.empty(config.samples_for(n_frames))
         # Columns from frame_length on stay zero.
         self._windowed = np.zeros((n_frames, config.fft_size))
         self._bins = np.empty((n_frames, n_bins), dtype=np.complex128)
@@ -415,11 +417,9 @@ class FeatureExtractor:
         ndarray of float32, shape (T,)
             Levels in dB, at most about 0.
         """
-        per_unit = 1.0 if self.config.log == "db" else DB_PER_NEPER
-        if self.config.spectrum == "magnitude" and self._uses_mel:
-            per_unit *= 2.0
-        levels = (frames[:, -1] - self._full_scale_level) * np.float32(per_unit)
-        return np.asarray(levels, dtype=np.float32)
+        levels: NDArray[np.float32] = frames[:, -1] - self._full_scale_level
+        levels *= self._db_per_unit
+        return levels
 
     def fill(self, samples: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Fill `out` with the frames of a stretch of samples.
@@ -432,14 +432,16 @@ class FeatureExtractor:
             Receives as many frames as it has rows, at most `frames_per_block`.
         """
         config = self.config
-        frames = _framed(samples[1:], config, len(out))
+        precise = self._samples[: len(samples) - 1]
+        precise[:] = samples[1:]
+        frames = _framed(precise, config, len(out))
         values = self._of_samples(frames)
+        if not self._uses_mel:
+            out[:, -1] = self._log(_rms(frames)[:, 0] ** 2, LEVEL_FLOOR)
         if self._uses_spectrum:
             if config.pre_emphasis:
-                emphasised = _emphasised(samples, config.pre_emphasis)
-                power = self._power(_framed(emphasised, config, len(out)))
-            else:
-                power = self._power(frames)
+                precise -= config.pre_emphasis * samples[:-1].astype(np.float64)
+            power = self._power(frames)
             values.update(self._of_power(power))
         if self._uses_mel:
             spectrum = self._scaled(power)
@@ -449,23 +451,18 @@ class FeatureExtractor:
             values["log_mel"] = log_mel
             if "mfcc" in config.kinds:
                 values["mfcc"] = self._mfcc(log_mel, spectrum)
-        else:
-            mean_square = _rms(frames.astype(np.float64))[:, 0] ** 2
-            out[:, -1] = self._log(mean_square, LEVEL_FLOOR)
         for kind, columns in self._columns.items():
             out[:, columns] = values[kind]
 
-    def _of_samples(self, frames: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    def _of_samples(self, frames: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
         """Compute the kinds that need no spectrum, by name."""
         values: dict[str, NDArray[Any]] = {}
-        if self._uses_samples:
-            precise = frames.astype(np.float64)
-            if "rms" in self.config.kinds:
-                values["rms"] = _rms(precise)
-            if "zcr" in self.config.kinds:
-                values["zcr"] = _zero_crossing_rate(precise)
-            if "pitch" in self.config.kinds:
-                values["pitch"] = pitch(precise, self.config.sample_rate)
+        if "rms" in self.config.kinds:
+            values["rms"] = _rms(frames)
+        if "zcr" in self.config.kinds:
+            values["zcr"] = _zero_crossing_rate(frames)
+        if "pitch" in self.config.kinds:
+            values["pitch"] = pitch(frames, self.config.sample_rate)
         return values
 
     def _of_power(self, power: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
@@ -478,11 +475,10 @@ class FeatureExtractor:
             values["spectral"] = spectral_shape(power, config.sample_rate, config.fft_size)
         return values
 
-    def _power(self, frames: NDArray[Any]) -> NDArray[np.float32]:
+    def _power(self, frames: NDArray[np.float64]) -> NDArray[np.float32]:
         windowed = self._windowed[: len(frames)]
         inside = windowed[:, : self.config.frame_length]
-        inside[:] = frames
-        inside *= self._window[: len(frames)]
+        np.multiply(frames, self._window[: len(frames)], out=inside)
         # The FFT runs in double precision, as numpy 1 always does and numpy 2 would not:
         # every numpy gives the same features.
         bins = _real_fft(windowed, self._bins[: len(frames)])
@@ -630,7 +626,7 @@ def window_features(config: FeatureConfig, frames: NDArray[np.float32]) -> NDArr
         )
     features = frames[:, :-1].copy()
     if config.level == "peak":
-        _subtract_level(config, features, frames[:, -1].max())
+        _subtract_level(config, features, np.maximum.reduce(frames[:, -1]))
     if config.mean_subtraction:
         features -= features.mean(axis=0)
     if config.delta_order:
@@ -713,18 +709,14 @@ def _real_fft(frames: NDArray[np.float64], out: NDArray[np.complex128]) -> NDArr
     return np.fft.rfft(frames, out=out) if FFT_TAKES_OUT else np.fft.rfft(frames)
 
 
-def _emphasised(samples: NDArray[np.float32], coefficient: float) -> NDArray[np.float64]:
-    """Each sample but the first, less that share of the one before it."""
-    precise = samples.astype(np.float64)
-    return precise[1:] - coefficient * precise[:-1]
-
-
-def _framed(samples: NDArray[Any], config: FeatureConfig, n_frames: int) -> NDArray[Any]:
+def _framed(
+    samples: NDArray[np.float64], config: FeatureConfig, n_frames: int
+) -> NDArray[np.float64]:
     """View of the samples as overlapping frames, (n_frames, frame_length)."""
     # What as_strided does, without its overhead: this runs at every hop.
     step = samples.itemsize
     shape = (n_frames, config.frame_length)
-    frames: NDArray[Any] = np.ndarray(
+    frames: NDArray[np.float64] = np.ndarray(
         shape, samples.dtype, samples.data, 0, (config.hop_length * step, step)
     )
     return frames

@@ -198,7 +198,7 @@ class Listener:
         return min(until_hop, int(LONGEST_PIECE_SECONDS * self._config.sample_rate))
 
     def _take_pending(self) -> None:
-        samples = np.concatenate(self._pending)
+        samples = np.concatenate(self._pending)  # a copy: whoever gave them may use them again
         self._pending, self._n_pending = [], 0
         self._gate.push(samples)
         self._unread.append(samples)
@@ -214,7 +214,7 @@ class Listener:
         """Compute the frames of all sound that was not looked at yet."""
         is_new = self._stream is None
         stream = self._stream or FrameStream(self._classifier.extractor)
-        frames = stream.push(np.concatenate(self._unread))
+        frames = stream.push(_joined(self._unread))
         # A stream's first frame does not know the sample before it, which pre-emphasis looks at.
         self._ring.push(frames[1:] if is_new else frames)
         self._stream, self._unread, self._n_unread = stream, [], 0
@@ -239,8 +239,9 @@ class Listener:
         decisions = self._decisions
         verdicts = decisions.end() if scores is None else decisions.push(scores, start, end)
         labels = self._classifier.metadata.labels
+        events = self._events(verdicts, since)
         hop = Hop(
-            time=_utc_now(),
+            time=events[-1].time if events else _utc_now(),
             end=round(end, 3),
             is_open=is_open,
             level_dbfs=round(self._gate.level_dbfs, 1),
@@ -249,7 +250,7 @@ class Listener:
             label=self._decisions.label,
             latency_ms=round((time.monotonic() - since) * 1000.0, 3),
         )
-        return Step(hop, tuple(self._events(verdicts, since)))
+        return Step(hop, tuple(events))
 
     def _window_place(self) -> tuple[float, float]:
         """Where in the stream the window lies, in seconds."""
@@ -264,11 +265,13 @@ class Listener:
         return bool(level <= SILENCE_DBFS)
 
     def _events(self, verdicts: list[Verdict], since: float) -> list[Event]:
-        now = time.monotonic()
+        if not verdicts:
+            return []
+        now, utc_now = time.monotonic(), _utc_now()
         return [
             Event(
                 kind=verdict.kind,
-                time=_utc_now(),
+                time=utc_now,
                 monotonic=round(now, 3),
                 start=round(verdict.start, 3),
                 end=round(verdict.end, 3),
@@ -326,8 +329,12 @@ def listen(
     yield from listener.reset()
 
 
+def _joined(pieces: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
 def _by_label(labels: tuple[str, ...], scores: NDArray[np.float32]) -> dict[str, float]:
-    return {label: float(score) for label, score in zip(labels, scores)}
+    return dict(zip(labels, scores.tolist()))
 
 
 def _utc_now() -> str:

@@ -45,7 +45,7 @@ def run_program(
         # A file name that is no text, or a label that the terminal cannot show, is escaped.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        arguments = make_parser().parse_args(argv)
+        arguments = _parsed(make_parser(), argv)
         status: int = arguments.work(arguments)
         if sys.stdout is not None:  # a service may have none
             sys.stdout.flush()
@@ -70,6 +70,16 @@ def run_program(
         print(f"{name}: {error}", file=sys.stderr)
         _discard_output()
         return EXIT_FAILED
+
+
+def _parsed(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:
+    try:
+        return parser.parse_args(argv)
+    except SystemExit:
+        # --help and --version end here; whether they could be written shows only now.
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        raise
 
 
 def _discard_output() -> None:

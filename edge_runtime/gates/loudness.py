@@ -76,9 +76,11 @@ class Loudness:
     def _stands_out(self, powers: list[float]) -> bool:
         """Take note of a block, given the power of each of its parts."""
         self._powers.append(sum(powers) / len(powers))
+        quietest = min(powers)
         if self._blocks_in_group == 0:
-            self._quietest.append(min(powers))
-        self._quietest[-1] = min(self._quietest[-1], *powers)
+            self._quietest.append(quietest)
+        elif quietest < self._quietest[-1]:
+            self._quietest[-1] = quietest
         self._blocks_in_group = (self._blocks_in_group + 1) % self._group_blocks
         return max(powers) > max(QUIET_POWER, ABOVE_NOISE * min(self._quietest))
 

@@ -15,7 +15,11 @@ from train.figures import figures_by_corpus
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
-DOCUMENTS = ["README.md", "docs/results.md", "docs/daemon.md", "edge_runtime/models/default.md"]
+DOCUMENTS = [
+    "README.md",
+    *(f"docs/{name}.md" for name in ("results", "cost", "hardware", "daemon")),
+    "edge_runtime/models/default.md",
+]
 JUDGED = sorted(
     path
     for kind in ("bundled", "ravdess-5fold", "tess-loso")

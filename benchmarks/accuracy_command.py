@@ -1,0 +1,168 @@
+"""``ser-bench accuracy``: how well model files do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_runtime.backends import BACKEND_NAMES, BACKENDS
+from edge_runtime.errors import SerEdgeError
+
+if TYPE_CHECKING:
+    from benchmarks.accuracy_selection import Selection
+    from edge_runtime.classifier import Classifier
+
+CONDITION_KINDS = ("clean", "noise", "rooms")
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``accuracy`` to the commands of ``ser-bench``."""
+    parser = commands.add_parser(
+        "accuracy",
+        help="judge model files: on utterances and streams, clean, in noise and in rooms",
+        usage="ser-bench accuracy [RUN] MODEL... [options]",
+    )
+    parser.add_argument(
+        "paths",
+        type=Path,
+        nargs="*",
+        metavar="MODEL",
+        help=".tflite or .onnx files, judged on the test speakers that they name themselves; or, "
+        "after the folder of a run that ser-train wrote, on that run's test utterances",
+    )
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        metavar="CORPUS",
+        help="judge on these, without the speakers that a model was trained or selected on",
+    )
+    parser.add_argument(
+        "--include-training-speakers",
+        action="store_true",
+        help="with them: how well known voices are told, which says nothing about others",
+    )
+    parser.add_argument(
+        "--corpora",
+        metavar="DIR",
+        help="folder with one subfolder per corpus (default: $SER_EDGE_CORPORA)",
+    )
+    parser.add_argument(
+        "--limit",
+        type=_positive,
+        metavar="N",
+        help="utterances, drawn in proportion of every corpus and class (default: all)",
+    )
+    parser.add_argument(
+        "--backend",
+        choices=("auto", *BACKEND_NAMES),
+        default="auto",
+        help="the interpreter (default: the first that is installed)",
+    )
+    parser.add_argument(
+        "--conditions",
+        nargs="+",
+        choices=CONDITION_KINDS,
+        default=["clean"],
+        metavar="KIND",
+        help="of clean, noise (at 20, 10, 5 and 0 dB) and rooms (each impulse response); clean "
+        "always is among them (default: clean)",
+    )
+    parser.add_argument(
+        "--stream",
+        action="store_true",
+        help="also as rolling streams: time to the first right decision, flips per minute",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes, -1 for one per core (default: 1)",
+    )
+    parser.add_argument(
+        "--store", type=Path, metavar="FILE.json", help="keep the result, every prediction included"
+    )
+    parser.add_argument(
+        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
+    )
+    parser.set_defaults(work=accuracy, wrong_usage=parser.error)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def accuracy(arguments: argparse.Namespace) -> int:
+    """Do ``ser-bench accuracy``."""
+    # The libraries of training, which the other commands do without.
+    from benchmarks.accuracy import judge
+    from benchmarks.accuracy_selection import sample
+    from benchmarks.accuracy_tables import as_text
+    from benchmarks.results import store
+    from benchmarks.sound_conditions import find_conditions
+    from edge_runtime.classifier import Classifier
+    from train.corpora import corpora_folder
+
+    run, models = _run_and_models(arguments)
+    corpora = corpora_folder(arguments.corpora)
+    classifiers = [Classifier(path, arguments.backend) for path in models]
+    selection = _selected(run, classifiers, corpora, arguments)
+    if arguments.limit:
+        selection = sample(selection, arguments.limit)
+    conditions = find_conditions(corpora, arguments.conditions)
+    result = judge(selection, classifiers, conditions, arguments.stream, arguments.jobs)
+    if arguments.store:
+        store(result, arguments.store)
+    print(json.dumps(result) if arguments.format == "jsonl" else as_text(result))
+    return 0
+
+
+def _run_and_models(arguments: argparse.Namespace) -> tuple[Path | None, list[Path]]:
+    """Tell the folder of a run, which may come first, from model files by their endings."""
+    paths, data = arguments.paths, arguments.data or []
+    if not paths:
+        # ``--data CORPUS... MODEL...``: the option took the models for corpora.
+        paths = [Path(name) for name in data if _is_model(Path(name))]
+        arguments.data = [name for name in data if not _is_model(Path(name))]
+    if not paths:
+        arguments.wrong_usage("name a .tflite or .onnx file")
+    first, *others = paths
+    if _is_model(first):
+        return None, paths
+    if not others:
+        raise SerEdgeError(f"{first}: is no model file; name a .tflite or .onnx file after it")
+    for option, given in (
+        ("--data", arguments.data),
+        ("--include-training-speakers", arguments.include_training_speakers),
+    ):
+        if given:
+            raise SerEdgeError(
+                f"{first}: a run is judged on its own test utterances; leave out {option}, or "
+                "the run"
+            )
+    return first, others
+
+
+def _is_model(path: Path) -> bool:
+    return path.suffix in BACKENDS and not path.is_dir()
+
+
+def _selected(
+    run: Path | None,
+    classifiers: list[Classifier],
+    corpora: Path,
+    arguments: argparse.Namespace,
+) -> Selection:
+    from benchmarks.accuracy_selection import of_corpora, of_run, own_test_speakers
+
+    known_too = arguments.include_training_speakers
+    if run:
+        return of_run(run, corpora)
+    if arguments.data:
+        return of_corpora(classifiers, corpora, arguments.data, known_too)
+    return own_test_speakers(classifiers, corpora, known_too)

@@ -1,0 +1,1 @@
+"""Counts the instructions that a program executes under qemu, with a plugin of our own."""

@@ -1,0 +1,1 @@
+"""What one decision costs on this machine: every back end and model file, stage by stage."""
