@@ -270,13 +270,14 @@ def test_sound_is_kept_from_a_reload_on_that_asks_for_it(
 ) -> None:
     folder = tmp_path / "kept"
     with Daemon(*JSONL, "--config", config) as daemon:
-        daemon.push(speech(8.0))
-        daemon.wait_for_event(kind="update")
+        daemon.push(np.concatenate((speech(8.0), 0 * speech(4.0))))
+        # The last one: what is going on at the reload began before there was anything to keep.
+        daemon.output.wait_for(
+            lambda line: json.loads(line)["kind"] == "end" and json.loads(line)["end"] > 8.0
+        )
         config.write_text(f'[save_audio]\ndir = "{folder}"\n')
         daemon.signal("SIGHUP")
         daemon.log.wait_for("reloaded: ")
-        # The emotion that is going on may last, and began before there was anything to keep.
-        daemon.push(0 * speech(4.0))
         daemon.push(speech(8.0))
         daemon.end_of_input()
         assert daemon.wait() == 0
