@@ -23,8 +23,10 @@ DOCUMENTS := README.md docs/results.md docs/cost.md docs/hardware.md docs/daemon
 BASE_PY := .venv-base/bin/python
 ONNX_PY := .venv-onnx/bin/python
 TFLITE_PY := .venv-tflite/bin/python
+PEERS_PY := .venv-peers/bin/python
 # tflite-runtime is built against numpy 1 and published for CPython 3.9 to 3.11.
 TFLITE_PINS := tflite-runtime==2.14.0 numpy==1.26.4
+PEERS_PINS := openwakeword==0.4.0
 TEST_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins espeak-ng chromium qemu-user mosquitto openssl libfaketime systemd pipewire pipewire-pulse wireplumber dbus gcc libc6-dev
 
 SHELL := /bin/bash
@@ -53,8 +55,8 @@ lint: $(VENV)/.stamp-dev  ## check the style
 types: $(VENV)/.stamp-dev  ## check the types
 	$(PY) -m mypy
 
-bench: $(VENV)/.stamp-dev  ## measure this machine (BENCH="latency peers")
-	@for part in $(BENCH); do echo "== ser-bench $$part"; $(VENV)/bin/ser-bench $$part; done
+bench: $(VENV)/.stamp-dev .venv-tflite/.stamp .venv-peers/.stamp  ## measure this machine (BENCH="latency peers")
+	$(call with_environments,for part in $(BENCH); do echo "== ser-bench $$part"; $(VENV)/bin/ser-bench $$part; done)
 
 model: $(VENV)/.stamp-dev  ## train, convert, judge and bundle the model (needs SER_EDGE_CORPORA)
 	$(VENV)/bin/ser-train fit edge --seed $(SEED)
@@ -95,7 +97,7 @@ clean:  ## remove build outputs and caches; keeps environments, models and corpo
 	find . -name __pycache__ -type d -not -path './.venv*' -not -path './.arm64*' -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the environments as well
-	rm -rf .venv .venv-base .venv-onnx .venv-tflite .arm64
+	rm -rf .venv .venv-base .venv-onnx .venv-tflite .venv-peers .arm64
 
 # $(call judged,RUN,RESULT): convert a run's model and store how its files do on the run's test part.
 define judged
@@ -137,6 +139,7 @@ define with_environments
 @if [ -x $(BASE_PY) ]; then export SER_EDGE_BASE_PYTHON="$(CURDIR)/$(BASE_PY)"; fi; \
 if [ -x $(ONNX_PY) ]; then export SER_EDGE_ONNX_PYTHON="$(CURDIR)/$(ONNX_PY)"; fi; \
 if [ -x $(TFLITE_PY) ]; then export SER_EDGE_TFLITE_PYTHON="$(CURDIR)/$(TFLITE_PY)"; fi; \
+if [ -x $(PEERS_PY) ]; then export SER_EDGE_PEERS_PYTHON="$(CURDIR)/$(PEERS_PY)"; fi; \
 $(1)
 endef
 
@@ -187,6 +190,12 @@ test-environments: .venv-base/.stamp .venv-onnx/.stamp .venv-tflite/.stamp .arm6
 		$(TFLITE_PY) -m pip install -q --disable-pip-version-check --no-deps -e .; \
 		touch $@; \
 	fi
+
+# What ser-edge is compared with and cannot share an environment with.
+.venv-peers/.stamp: Makefile | $(VENV)/bin/pip
+	@[ -x .venv-peers/bin/pip ] || { $(call new_venv,.venv-peers,$(PY)); }
+	$(PEERS_PY) -m pip install -q --disable-pip-version-check $(PEERS_PINS)
+	@touch $@
 
 # A user land of aarch64, which runs under qemu; its program writes the stamp, last of all.
 .arm64/.stamp: benchmarks/arm64_root.py benchmarks/debian_packages.py | $(VENV)/.stamp-dev
