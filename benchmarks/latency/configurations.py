@@ -94,22 +94,27 @@ def configurations(
     """
     paths = list(dict.fromkeys(models))
     counts = Counter(path.name for path in paths)
-    described = {path: _metadata(path) for path in paths}
     chosen: list[Configuration] = []
     missing: dict[str, str] = {}
-    for path, metadata in described.items():
-        for backend, package in BACKENDS[path.suffix].items():
+    for path in paths:
+        pythons: dict[str, str] = {}
+        for backend, package in _packages_for(path).items():
             if backends and backend not in backends:
                 continue
             python = _python_for(backend)
             if python is None:
                 missing[backend] = _how_to_install(backend, package)
-                continue
-            model = path.name if counts[path.name] == 1 else str(path)
-            chosen += [
-                Configuration(path, model, metadata, backend, number, python)
-                for number in dict.fromkeys(threads)
-            ]
+            else:
+                pythons[backend] = python
+        if not pythons:
+            continue  # nothing here may be able to read it
+        metadata = read_metadata(path)
+        model = path.name if counts[path.name] == 1 else str(path)
+        chosen += [
+            Configuration(path, model, metadata, backend, number, python)
+            for backend, python in pythons.items()
+            for number in dict.fromkeys(threads)
+        ]
     for backend in backends:
         if backend in missing:
             raise SerEdgeError(f"--backend {backend}: {missing[backend]}")
@@ -118,10 +123,10 @@ def configurations(
     return chosen, missing
 
 
-def _metadata(path: Path) -> ModelMetadata:
+def _packages_for(path: Path) -> dict[str, str]:
     if path.suffix not in BACKENDS:
         raise SerEdgeError(f"{path}: a model file ends in {' or '.join(BACKENDS)}")
-    return read_metadata(path)
+    return BACKENDS[path.suffix]
 
 
 def _python_for(backend: str) -> str | None:
