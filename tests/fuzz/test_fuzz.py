@@ -17,7 +17,7 @@ from edge_runtime.metadata import read_metadata
 from ..edge_runtime.conftest import synthesise_speech
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = int(os.environ.get("SER_EDGE_FUZZ_SECONDS", "8"))
+SECONDS = int(os.environ.get("SER_EDGE_FUZZ_SECONDS", "5"))
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("atheris") is None,
     reason="atheris is not installed; it is published for Linux on x86-64 and CPython 3.11 to 3.13",
