@@ -23,10 +23,10 @@ PROTOCOL = (
     "that need a library that is not there are skipped, as they are anywhere"
 )
 # An emulated Python takes seconds to start, and minutes for what takes a core seconds.
-TOO_SLOW = "waits for no emulated program"
 LEFT_OUT = {
-    "test_command.py::test_is_killed_with_its_children_when_its_time_is_over": TOO_SLOW,
-    "test_service.py::test_sound_is_kept_from_a_reload_on_that_asks_for_it": TOO_SLOW,
+    "test_command.py::test_is_killed_with_its_children_when_its_time_is_over": (
+        "waits for no emulated program"
+    )
 }
 
 

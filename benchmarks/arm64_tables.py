@@ -46,7 +46,7 @@ def suite_list(results: Results) -> str:
     """How the runtime's own tests did."""
     return "\n".join(
         f"- {one['cpu']}, {one['interpreter']}: {one['passed']} passed, {one['failed']} failed, "
-        f"{one['skipped']} skipped"
+        f"{one['skipped']} skipped, {len(one['left_out'])} left out"
         for one in of_kind(results, "arm64-tests")
     )
 

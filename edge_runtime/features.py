@@ -357,7 +357,7 @@ class FeatureExtractor:
         """
         config, n_frames = self.config, self.frames_per_block
         n_bins = config.fft_size // 2 + 1
-        # The same in every row, which takes half as long to multiply with as a single one.
+        # The same in every row, which is quicker to multiply with than a single one.
         self._window = np.tile(_analysis_window(config), (n_frames, 1))
         self._samples = np.empty(config.samples_for(n_frames))
         # Columns from frame_length on stay zero.
