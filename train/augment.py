@@ -1,12 +1,14 @@
 """Random variation of log-mel windows: other rooms, throats, speeds and microphones.
 
-Every function takes and gives log-mel frames in dB, (T, n_mels), and draws from the generator
-that it is given, so that a seed fixes a whole training run. `spec_augment` takes any features.
+`random_windows` cuts a whole batch at once, in dB, and draws from the generator that it is given,
+so that a seed fixes a whole training run. `spec_augment` takes any features.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,10 @@ from edge_runtime.classifier import ACTIVE_RANGE_DB
 
 # What is quieter counts as silence, and silence surrounds every utterance.
 SILENCE_DB = np.float32(-100.0)
+# Steady noise fluctuates from frame to frame and band to band; as many values as do not repeat
+# within a window.
+RIPPLES = 1 << 20
+LEAST_RIPPLE = 1e-3
 Frames = NDArray[np.float32]
 
 
@@ -50,17 +56,54 @@ class Augmentation:
     mixup: float = 0.0
 
 
-def random_window(
-    log_mel: Frames, length: int, augmentation: Augmentation, rng: np.random.Generator
-) -> Frames:
-    """Cut a window at random out of an utterance and vary it.
+class Packed:
+    """Log-mel frames of many recordings in one array, to cut windows out of many at once.
 
     Parameters
     ----------
-    log_mel : ndarray of float32, shape (T, n_mels)
-        The utterance, in dB.
+    clips : sequence of ndarray of float32, each (T >= 2, n_mels)
+        The recordings, in dB. What is below -100 dB counts as silence.
+
+    Attributes
+    ----------
+    frames : ndarray of float32, shape (sum of T, n_mels)
+        All frames, one recording after the other.
+    first, length : ndarray of int, shape (n,)
+        Where each recording begins, and its number of frames.
+    loud : ndarray of int, shape (n, 2)
+        Its first and its last frame that come within 40 dB of the loudest.
+    """
+
+    def __init__(self, clips: Sequence[Frames]) -> None:
+        self.frames = np.maximum(np.concatenate(clips), SILENCE_DB)
+        self.length = np.array([len(clip) for clip in clips])
+        self.first = np.cumsum(self.length) - self.length
+        self.loud = np.array([_loud_frames(clip) for clip in clips])
+
+
+def _loud_frames(clip: Frames) -> tuple[int, int]:
+    peaks = clip.max(axis=1)
+    active = np.flatnonzero(peaks > peaks.max() - ACTIVE_RANGE_DB)
+    return int(active[0]), int(active[-1])
+
+
+def random_windows(
+    packed: Packed,
+    chosen: NDArray[np.int64],
+    length: int,
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+) -> Frames:
+    """Cut a window at random out of each of some recordings and vary it.
+
+    Parameters
+    ----------
+    packed : Packed
+        The recordings.
+    chosen : ndarray of int, shape (n,)
+        Which of them.
     length : int
-        Frames in the window.
+        Frames in a window.
     augmentation : Augmentation
         How far to vary.
     rng : numpy.random.Generator
@@ -68,18 +111,23 @@ def random_window(
 
     Returns
     -------
-    ndarray of float32, shape (length, n_mels)
-        One window, in dB.
+    ndarray of float32, shape (n, length, n_mels)
+        The windows, in dB.
     """
-    rate = 1.0 + augmentation.tempo * rng.uniform(-1.0, 1.0)
-    window = _cut(np.maximum(log_mel, SILENCE_DB), length, rate, rng)
-    window = _warp(window, 1.0 + augmentation.warp * rng.uniform(-1.0, 1.0))
-    window += augmentation.gain_db * rng.uniform(-1.0, 1.0)
-    slope = augmentation.tilt_db * rng.uniform(-1.0, 1.0)
-    window += np.linspace(-slope / 2, slope / 2, window.shape[1], dtype=np.float32)
+    count = len(chosen)
+    rate = 1.0 + augmentation.tempo * rng.uniform(-1.0, 1.0, count)
+    windows = _cut(packed, chosen, length, rate, rng)
+    if augmentation.warp:
+        windows = _warp(windows, 1.0 + augmentation.warp * rng.uniform(-1.0, 1.0, count))
+    gain = augmentation.gain_db * rng.uniform(-1.0, 1.0, (count, 1, 1))
+    slope = augmentation.tilt_db * rng.uniform(-1.0, 1.0, (count, 1, 1))
+    windows += (gain + slope * np.linspace(-0.5, 0.5, windows.shape[2])).astype(np.float32)
     if augmentation.noise_db[0] != augmentation.noise_db[1]:
-        window = _add_noise(window, augmentation.noise_db, rng)
-    return spec_augment(window, augmentation.time_mask, augmentation.band_mask, rng)
+        windows = _add_noise(windows, augmentation.noise_db, rng)
+    if augmentation.time_mask or augmentation.band_mask:
+        for window in windows:
+            _blank(window, augmentation.time_mask, augmentation.band_mask, rng)
+    return windows
 
 
 def spec_augment(
@@ -107,51 +155,76 @@ def spec_augment(
     D. Park et al., "SpecAugment: A simple data augmentation method for automatic speech
     recognition", Interspeech 2019, section 2 (without its time warping).
     """
-    length, n_bands = window.shape
     masked: Frames = window.copy()
-    blank = window.mean()
-    width = int(rng.uniform(0.0, time_mask) * length)
-    first = rng.integers(0, length - width + 1)
-    masked[first : first + width] = blank
-    height = int(rng.uniform(0.0, band_mask) * n_bands)
-    lowest = rng.integers(0, n_bands - height + 1)
-    masked[:, lowest : lowest + height] = blank
+    _blank(masked, time_mask, band_mask, rng)
     return masked
 
 
-def _cut(log_mel: Frames, length: int, rate: float, rng: np.random.Generator) -> Frames:
+def _blank(window: Frames, time_mask: float, band_mask: float, rng: np.random.Generator) -> None:
+    length, n_bands = window.shape
+    blank = window.mean()
+    width = int(rng.uniform(0.0, time_mask) * length)
+    first = rng.integers(0, length - width + 1)
+    window[first : first + width] = blank
+    height = int(rng.uniform(0.0, band_mask) * n_bands)
+    lowest = rng.integers(0, n_bands - height + 1)
+    window[:, lowest : lowest + height] = blank
+
+
+def _cut(
+    packed: Packed,
+    chosen: NDArray[np.int64],
+    length: int,
+    rate: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> Frames:
     """Take `length` frames, at `rate` times the speed, about a random moment of the speech.
 
-    As on a stream, the window may begin before the utterance or end after it; there is silence.
+    As on a stream, a window may begin before the utterance or end after it; there is silence.
     """
-    peaks = log_mel.max(axis=1)
-    active = np.flatnonzero(peaks > peaks.max() - ACTIVE_RANGE_DB)
-    start = rng.uniform(active[0], active[-1]) - (length - 1) * rate / 2.0
-    times = start + rate * np.arange(length)
-    before = np.clip(np.floor(times).astype(int), 0, len(log_mel) - 2)
-    share = np.clip(times - before, 0.0, 1.0).astype(np.float32)[:, None]
-    window: Frames = log_mel[before] * (1.0 - share) + log_mel[before + 1] * share
-    window[(times < 0) | (times > len(log_mel) - 1)] = SILENCE_DB
-    return window
+    earliest, latest = packed.loud[chosen].T
+    start = rng.uniform(earliest, latest) - (length - 1) * rate / 2.0
+    times = start[:, None] + rate[:, None] * np.arange(length)
+    last = packed.length[chosen, None] - 1
+    before = np.clip(np.floor(times).astype(np.int64), 0, last - 1)
+    share = np.clip(times - before, 0.0, 1.0).astype(np.float32)[..., None]
+    rows = packed.first[chosen, None] + before
+    windows: Frames = packed.frames[rows]
+    windows += share * (packed.frames[rows + 1] - windows)
+    windows[(times < 0) | (times > last)] = SILENCE_DB
+    return windows
 
 
-def _warp(window: Frames, factor: float) -> Frames:
-    """Stretch the mel axis by a factor, the last band repeated beyond the end."""
-    n_mels = window.shape[1]
-    bands = np.clip(np.arange(n_mels) * factor, 0, n_mels - 1)
-    below = np.minimum(bands.astype(int), n_mels - 2)
+def _warp(windows: Frames, factor: NDArray[np.float64]) -> Frames:
+    """Stretch each window's mel axis by a factor, the last band repeated beyond the end."""
+    count, _, n_mels = windows.shape
+    bands = np.clip(np.arange(n_mels) * factor[:, None], 0, n_mels - 1)
+    below = np.minimum(bands.astype(np.int64), n_mels - 2)
     share = (bands - below).astype(np.float32)
-    return np.asarray(window[:, below] * (1.0 - share) + window[:, below + 1] * share)
+    # A matrix product is faster than to pick the bands.
+    interpolation = np.zeros((count, n_mels, n_mels), np.float32)
+    window, band = np.ogrid[:count, :n_mels]
+    interpolation[window, below, band] = 1.0 - share
+    interpolation[window, below + 1, band] = share
+    return np.asarray(windows @ interpolation)
 
 
-def _add_noise(window: Frames, range_db: tuple[float, float], rng: np.random.Generator) -> Frames:
-    """Add steady noise of random level and colour, in the power domain."""
-    n_mels = window.shape[1]
-    level = window.max() - rng.uniform(*range_db)
-    colour = rng.uniform(-10.0, 10.0) * np.linspace(-1.0, 1.0, n_mels)
-    # Band power of noise fluctuates from frame to frame; a gamma of shape 4 is near enough.
-    ripple = 10.0 * np.log10(rng.gamma(4.0, 0.25, window.shape) + 1e-3)
-    noise = level + colour + ripple
-    louder = np.maximum(window, noise)
-    sum_db = louder + 10.0 * np.log10(1.0 + 10.0 ** (-np.abs(window - noise) / 10.0))
-    return np.asarray(sum_db, dtype=np.float32)
+def _add_noise(windows: Frames, range_db: tuple[float, float], rng: np.random.Generator) -> Frames:
+    """Add steady noise of random level and colour to each window, in the power domain."""
+    count, _, n_mels = windows.shape
+    level = windows.max(axis=(1, 2)) - rng.uniform(*range_db, count)
+    colour = rng.uniform(-10.0, 10.0, (count, 1, 1)) * np.linspace(-1.0, 1.0, n_mels)
+    first = rng.integers(RIPPLES)
+    noise = np.take(_ripples(), np.arange(first, first + windows.size), mode="wrap")
+    noise = noise.reshape(windows.shape)
+    noise += (level[:, None, None] + colour).astype(np.float32)
+    to_nepers = np.float32(np.log(10.0) / 10.0)
+    louder = np.maximum(windows, noise)
+    return np.asarray(louder + np.log1p(np.exp(-np.abs(windows - noise) * to_nepers)) / to_nepers)
+
+
+@lru_cache(maxsize=1)
+def _ripples() -> NDArray[np.float32]:
+    """Band powers of steady noise about their mean, in dB, (RIPPLES,); a gamma of shape 4."""
+    power = np.random.default_rng(0).gamma(4.0, 0.25, RIPPLES)
+    return np.asarray(10.0 * np.log10(power + LEAST_RIPPLE), dtype=np.float32)

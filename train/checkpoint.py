@@ -15,7 +15,7 @@ from edge_runtime.atomic import replacing, temporary_of
 from train.progress import say
 
 CHECKPOINT = "checkpoint.npz"
-CHECKPOINT_VERSION = 1  # raise it when the file changes its form or the loop its state
+CHECKPOINT_VERSION = 2  # raise it when the file changes its form or the loop its state
 
 Weights = list[NDArray[Any]]
 Arrays = dict[str, NDArray[Any]]
@@ -37,8 +37,8 @@ class Checkpoint:
         self._fingerprint = fingerprint
         self._can_write = folder is not None
 
-    def save(self, model: keras.Model, best: Weights, state: dict[str, Any]) -> None:
-        """Write the model, its optimizer, the best weights and the loop's state, whole or not.
+    def save(self, model: keras.Model, kept: dict[str, Weights], state: dict[str, Any]) -> None:
+        """Write the model, its optimizer, other weights of it and the loop's state, whole or not.
 
         A disk that takes no more is said once; training goes on without.
         """
@@ -51,7 +51,7 @@ class Checkpoint:
         }
         arrays: Arrays = {
             "described": np.array(json.dumps(described)),
-            **_arrays(model, best),
+            **_arrays(model, kept),
         }
         try:
             with replacing(self._path) as temporary:
@@ -64,21 +64,23 @@ class Checkpoint:
             )
 
     def load(
-        self, model: keras.Model, keys: Collection[str]
-    ) -> tuple[Weights, dict[str, Any]] | None:
+        self, model: keras.Model, names: Collection[str], keys: Collection[str]
+    ) -> tuple[dict[str, Weights], dict[str, Any]] | None:
         """Bring a compiled model to where the file left it.
 
         Parameters
         ----------
         model : keras.Model
             Left as it is where there is nothing to go on with.
+        names : collection of str
+            What of other weights must be there, each list of them whole or empty.
         keys : collection of str
             What the loop's state must have, and nothing else.
 
         Returns
         -------
-        best : list of ndarray
-            The best weights so far.
+        kept : dict of str to list of ndarray
+            The other weights.
         state : dict
             The loop's state.
 
@@ -98,12 +100,12 @@ class Checkpoint:
             return None
         if version == CHECKPOINT_VERSION and of != self._fingerprint:
             return None
-        if version != CHECKPOINT_VERSION or set(state) != set(keys) or not _fit(arrays, model):
+        if version != CHECKPOINT_VERSION or set(state) != set(keys) or not _fit(arrays, model, names):
             say(f"{self._path}: is of another version; training begins anew")
             return None
         _assign(model.variables, _listed("model", arrays))
         _assign(model.optimizer.variables, _listed("optimizer", arrays))
-        return _listed("best", arrays), state
+        return {name: _listed(name, arrays) for name in names}, state
 
 
 def remove_checkpoint(folder: Path) -> None:
@@ -121,12 +123,13 @@ def _read(path: Path) -> Arrays:
         return {name: archive[name] for name in archive.files}
 
 
-def _arrays(model: keras.Model, best: Weights) -> Arrays:
-    return {
-        **_numbered("model", _values(model.variables)),
-        **_numbered("optimizer", _values(model.optimizer.variables)),
-        **_numbered("best", best),
+def _arrays(model: keras.Model, kept: dict[str, Weights]) -> Arrays:
+    lists = {
+        "model": _values(model.variables),
+        "optimizer": _values(model.optimizer.variables),
+        **kept,
     }
+    return {key: array for name in lists for key, array in _numbered(name, lists[name]).items()}
 
 
 def _values(variables: list[Any]) -> Weights:
@@ -142,10 +145,11 @@ def _listed(name: str, arrays: Arrays) -> Weights:
     return [arrays[f"{name}.{number}"] for number in range(count)]
 
 
-def _fit(arrays: Arrays, model: keras.Model) -> bool:
+def _fit(arrays: Arrays, model: keras.Model, names: Collection[str]) -> bool:
     """Whether arrays can take the place of those of a compiled model."""
     model.optimizer.build(model.trainable_variables)
-    known = _arrays(model, model.get_weights())
+    weights = model.get_weights()
+    known = _arrays(model, {name: weights if _listed(name, arrays) else [] for name in names})
     return {name: (array.shape, array.dtype) for name, array in arrays.items()} == {
         name: (array.shape, array.dtype) for name, array in known.items()
     }

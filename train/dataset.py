@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import keras
@@ -14,7 +14,7 @@ from edge_runtime.classifier import clip_windows
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.features import FeatureExtractor, window_features
 from edge_runtime.metadata import ModelMetadata
-from train.augment import random_window, spec_augment
+from train.augment import Packed, random_windows, spec_augment
 from train.cache import FeatureCache
 from train.corpora import Utterance
 from train.extraction import Extraction
@@ -45,6 +45,11 @@ class Clips:
     utterances: list[Utterance]
     frames: list[Array]
     targets: NDArray[np.int64]
+
+    @cached_property
+    def packed(self) -> Packed:
+        """The log-mel frames, to cut windows out of."""
+        return Packed(self.frames)
 
 
 def extraction_of(recipe: Recipe) -> Extraction:
@@ -213,7 +218,8 @@ class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self, clips: Clips, recipe: Recipe, metadata: ModelMetadata, seed: int, steps: range
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=16)
-        self._clips = clips
+        self._packed = clips.packed
+        self._targets = clips.targets
         self._recipe = recipe
         self._metadata = metadata
         self._seed = seed
@@ -227,24 +233,21 @@ class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]
         rng = np.random.default_rng([self._seed, self._steps[index]])
         recipe = self._recipe
         chosen = self._draw(recipe.training.batch_size, rng)
-        windows = np.stack(
-            [
-                random_window(self._clips.frames[i], recipe.window_frames, recipe.augmentation, rng)
-                for i in chosen
-            ]
+        windows = random_windows(
+            self._packed, chosen, recipe.window_frames, recipe.augmentation, rng
         )
         inputs = _standardised(to_frames(self._metadata.features, windows), self._metadata)
-        targets = one_hot(self._clips.targets[chosen], len(self._metadata.labels))
+        targets = one_hot(self._targets[chosen], len(self._metadata.labels))
         return mixup(inputs, targets, recipe.augmentation.mixup, rng)
 
-    def _draw(self, size: int, rng: np.random.Generator) -> list[int]:
+    def _draw(self, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
         corpora = list(self._strata)
         chosen = []
         for position in range(size):
             classes = self._strata[corpora[position % len(corpora)]]
             members = classes[rng.integers(len(classes))]
-            chosen.append(int(rng.choice(members)))
-        return chosen
+            chosen.append(rng.choice(members))
+        return np.array(chosen)
 
 
 class ClipBatches(keras.utils.PyDataset):  # type: ignore[misc]

@@ -129,7 +129,13 @@ def _on_windows(
     model.compile(optimizer=optimizer, loss=loss)
     rounds = rounds_of(training.steps, training.validation_interval)
     # Of equals the later: it has seen more.
-    plan = Plan(len(rounds), "uar", later_of_equals=True)
+    plan = Plan(
+        len(rounds),
+        "uar",
+        training.restore_best,
+        later_of_equals=True,
+        average=training.average,
+    )
     return lambda number: WindowBatches(train, recipe, metadata, seed, rounds[number]), plan
 
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from edge_runtime.errors import SerEdgeError
-from train.checkpoint import Checkpoint, Weights
+from train.averaging import WeightAverage
+from train.checkpoint import Checkpoint
 from train.progress import say, seconds_since_start
 
 # Less than that is not worth the time that writing takes.
@@ -39,6 +40,9 @@ class Plan:
         Rounds without a better one after which to end, or to reduce the learning rate; 0 never.
     reduce_factor : float
         What the learning rate is multiplied by.
+    average : float
+        Momentum of the average of weights that is looked at and kept in place of the last weights;
+        0 averages nothing.
     """
 
     rounds: int
@@ -48,6 +52,7 @@ class Plan:
     patience: int = 0
     reduce_patience: int = 0
     reduce_factor: float = 0.5
+    average: float = 0.0
 
 
 @dataclass
@@ -98,9 +103,11 @@ def run_rounds(
         When training diverges.
     """
     progress, best = Progress(), model.get_weights()
-    stored = checkpoint.load(model, [item.name for item in fields(Progress)])
+    average = WeightAverage(plan.average)
+    stored = checkpoint.load(model, ("best", "average"), [item.name for item in fields(Progress)])
     if stored is not None:
-        best, progress = stored[0], Progress(**stored[1])
+        best, average.sums = stored[0]["best"], stored[0]["average"]
+        progress = Progress(**stored[1])
         say(f"resumed after round {progress.done}")
     say(_beginning())
     bar = tqdm(
@@ -108,18 +115,20 @@ def run_rounds(
     )
     saved = time.monotonic()
     while progress.done < plan.rounds and not _is_over(progress, plan):
-        looked = _round(model, batches(progress.done), scores, targets, progress.done)
-        best = _judge(model, looked, progress, plan, best)
+        loss = _train(model, batches(progress.done), average, progress.done)
+        with average.in_place(model):
+            looked = _look(model, loss, scores, targets, progress.done)
+            better = _judge(model, looked, progress, plan)
+            best = model.get_weights() if better or not plan.restore_best else best
         if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
-            checkpoint.save(model, best, asdict(progress))
+            checkpoint.save(model, {"best": best, "average": average.sums}, asdict(progress))
             saved = time.monotonic()
         bar.set_postfix_str(_line(looked))
         bar.update()
         if bar.disable:
             say(f"round {progress.done} of {plan.rounds}: {_line(looked)}")
     bar.close()
-    if plan.restore_best:
-        model.set_weights(best)
+    model.set_weights(best)
     return progress.history
 
 
@@ -130,17 +139,25 @@ def _beginning() -> str:
     )
 
 
-def _round(
+def _train(
+    model: keras.Model, batches: keras.utils.PyDataset, average: WeightAverage, number: int
+) -> float:
+    """Train for a round, and give the mean loss over its batches."""
+    fitted = model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[average])
+    loss = float(fitted.history["loss"][0])
+    if not math.isfinite(loss):
+        raise _diverged(number, f"the loss is {loss}")
+    return loss
+
+
+def _look(
     model: keras.Model,
-    batches: keras.utils.PyDataset,
+    loss: float,
     scores: Callable[[keras.Model], NDArray[np.float32]],
     targets: NDArray[np.int64],
     number: int,
 ) -> dict[str, float]:
-    fitted = model.fit(batches, epochs=1, shuffle=False, verbose=0)
-    loss = float(fitted.history["loss"][0])
-    if not math.isfinite(loss):
-        raise _diverged(number, f"the loss is {loss}")
+    """Judge the model on the validation part."""
     validation = scores(model)
     # The last step may spoil weights that gave a finite loss before it.
     if not np.isfinite(validation).all():
@@ -177,22 +194,22 @@ def validation_figures(targets: NDArray[np.int64], scores: NDArray[Any]) -> dict
 
 
 def _judge(
-    model: keras.Model, looked: dict[str, float], progress: Progress, plan: Plan, best: Weights
-) -> Weights:
-    """Take note of a round, and give the best weights so far."""
+    model: keras.Model, looked: dict[str, float], progress: Progress, plan: Plan
+) -> bool:
+    """Take note of a round, and say whether it did best so far."""
     progress.done += 1
     progress.history.append(looked)
     value = looked[f"validation_{plan.monitor}"] * (-1.0 if plan.monitor == "loss" else 1.0)
     equal = plan.later_of_equals and value == progress.best
     if value > progress.best or equal:
         progress.best, progress.waited, progress.waited_to_reduce = value, 0, 0
-        return list(model.get_weights())
+        return True
     progress.waited += 1
     progress.waited_to_reduce += 1
     if plan.reduce_patience and progress.waited_to_reduce >= plan.reduce_patience:
         progress.waited_to_reduce = 0
         model.optimizer.learning_rate = looked["learning_rate"] * plan.reduce_factor
-    return best
+    return False
 
 
 def _is_over(progress: Progress, plan: Plan) -> bool:

@@ -56,6 +56,7 @@ TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     ),
 }
 BELOW_ONE = {
+    "average",
     "label_smoothing",
     "tempo",
     "warp",
@@ -99,6 +100,11 @@ class Training:
         0 to below 1.
     validation_interval : int
         Batches between looks at the validation speakers.
+    average : float
+        Momentum, from one batch to the next, of the running average of weights that is looked at
+        and kept; 0 averages nothing, 0.999 over about a thousand batches.
+    restore_best : bool
+        Keep what did best on the validation speakers; otherwise the last.
     """
 
     steps: int = 3000
@@ -107,6 +113,8 @@ class Training:
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
     validation_interval: int = 250
+    average: float = 0.0
+    restore_best: bool = True
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train.augment import SILENCE_DB, Augmentation, random_window, spec_augment
+from train.augment import SILENCE_DB, Augmentation, Packed, random_windows, spec_augment
 
 SEEDS = st.integers(0, 2**32 - 1)
 SHARES = st.floats(0.0, 0.99)
@@ -27,6 +27,11 @@ def utterance(frames: int, bands: int, seed: int = 0) -> np.ndarray:
     log_mel = np.random.default_rng(seed).normal(-20.0, 10.0, (frames, bands))
     log_mel[-frames // 4 :] = SILENCE_DB
     return log_mel.astype(np.float32)
+
+
+def random_window(log_mel, length, augmentation, rng):
+    """One window of one recording."""
+    return random_windows(Packed([log_mel]), np.array([0]), length, augmentation, rng)[0]
 
 
 @settings(deadline=None)
@@ -149,3 +154,20 @@ def test_windows_differ():
     everything = Augmentation(0.1, 0.1, 6.0, 6.0, (35.0, 80.0), 0.2, 0.2)
     windows = {random_window(utterance(90, 24), 31, everything, rng).tobytes() for _ in range(20)}
     assert len(windows) == 20
+
+
+@settings(deadline=None)
+@given(SEEDS, st.lists(st.integers(31, 90), min_size=2, max_size=6))
+def test_each_window_of_a_batch_is_of_the_recording_asked_for(seed, lengths):
+    """Recording k is of level k everywhere, and recordings lie beside each other."""
+    packed = Packed(
+        [np.full((frames, 24), float(k), np.float32) for k, frames in enumerate(lengths)]
+    )
+    chosen = np.random.default_rng(seed).integers(0, len(lengths), 12)
+    augmentation = Augmentation(tempo=0.3, warp=0.2)
+    windows = random_windows(packed, chosen, 31, augmentation, np.random.default_rng(seed))
+    assert windows.shape == (12, 31, 24)
+    for k, window in zip(chosen, windows):
+        speech = window[window[:, 0] > SILENCE_DB / 2]
+        assert len(speech) > 0
+        np.testing.assert_allclose(speech, k, atol=1e-4)

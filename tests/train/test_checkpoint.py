@@ -14,6 +14,7 @@ from train.checkpoint import CHECKPOINT, Checkpoint, remove_checkpoint
 
 from ..disks import small_disk
 
+NAMES = ("best", "average")
 STATE = {"done": 3, "history": [{"loss": 0.5}]}
 
 
@@ -33,13 +34,14 @@ def variables(model: keras.Model) -> list[np.ndarray]:
 
 def kept(folder: Path) -> keras.Model:
     model = network()
-    Checkpoint(folder, "mine").save(model, [w + 1 for w in model.get_weights()], STATE)
+    kept = {"best": [weight + 1 for weight in model.get_weights()], "average": []}
+    Checkpoint(folder, "mine").save(model, kept, STATE)
     return model
 
 
 def assert_left_as_it_is(folder: Path, model: keras.Model, fingerprint: str = "mine") -> None:
     before = variables(model)
-    assert Checkpoint(folder, fingerprint).load(model, STATE) is None
+    assert Checkpoint(folder, fingerprint).load(model, NAMES, STATE) is None
     for one, two in zip(before, variables(model)):
         np.testing.assert_array_equal(one, two)
 
@@ -56,13 +58,14 @@ def test_what_was_kept_comes_back(tmp_path):
     model = kept(tmp_path)
     other = network()
     other.fit(np.ones((2, 3)), np.zeros((2, 2)), epochs=3, verbose=0)
-    loaded = Checkpoint(tmp_path, "mine").load(other, STATE)
+    loaded = Checkpoint(tmp_path, "mine").load(other, NAMES, STATE)
     assert loaded is not None
-    best, state = loaded
+    others, state = loaded
     assert state == STATE
+    assert others["average"] == []
     for one, two in zip(variables(model), variables(other)):
         np.testing.assert_array_equal(one, two)
-    for one, two in zip(model.get_weights(), best):
+    for one, two in zip(model.get_weights(), others["best"]):
         np.testing.assert_array_equal(one + 1, two)
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
 
@@ -136,7 +139,7 @@ def test_flipped_bytes_never_break_a_training(tmp_path, capfd):
         damaged = bytearray(whole)
         damaged[place] ^= 1 << rng.integers(8)
         path.write_bytes(damaged)
-        Checkpoint(tmp_path, "mine").load(model, STATE)
+        Checkpoint(tmp_path, "mine").load(model, NAMES, STATE)
     said = capfd.readouterr().err.splitlines()
     assert len(said) > 100
     assert all(line.endswith("training begins anew") for line in said)
@@ -147,7 +150,7 @@ def test_full_disk_is_said_once_and_leaves_nothing(tmp_path, capfd):
         model = network()
         keeper = Checkpoint(disk, "mine")
         for _ in range(2):
-            keeper.save(model, model.get_weights(), STATE)
+            keeper.save(model, {"best": model.get_weights(), "average": []}, STATE)
         assert list(disk.iterdir()) == []
     (said,) = capfd.readouterr().err.splitlines()
     assert "checkpoint.npz: cannot be written (No space left on device)" in said

@@ -58,3 +58,37 @@ def test_weights_that_the_last_step_of_a_round_spoils():
             Plan(rounds=2, monitor="uar"),
             Checkpoint(None, ""),
         )
+
+
+def trained(average: float, restore_best: bool = False) -> keras.Model:
+    """A small network after 3 rounds of 20 batches."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="softmax")])
+    model.compile(optimizer=keras.optimizers.SGD(1e-3), loss="categorical_crossentropy")
+
+    class Batches(OneBatch):
+        def __len__(self) -> int:
+            return 20
+
+    plan = Plan(rounds=3, monitor="uar", restore_best=restore_best, average=average)
+    run_rounds(
+        model,
+        lambda _: Batches(),
+        lambda fitted: fitted.predict(np.ones((2, 3)), verbose=0),
+        np.array([0, 1]),
+        plan,
+        Checkpoint(None, ""),
+    )
+    return model
+
+
+def test_average_of_weights_is_kept_in_place_of_the_last():
+    """Plain descent goes one way here, so the average lies between the first and the last."""
+    last, averaged, nearly_last = trained(0.0), trained(0.98), trained(0.01)
+    moved = last.get_weights()[0] - trained(0.9999).get_weights()[0]
+    behind = last.get_weights()[0] - averaged.get_weights()[0]
+    assert np.all(np.abs(behind) > 1e-6)
+    np.testing.assert_array_equal(np.sign(behind), np.sign(moved))
+    assert np.abs(behind).max() < np.abs(moved).max()
+    for one, two in zip(last.get_weights(), nearly_last.get_weights()):
+        np.testing.assert_allclose(one, two, atol=1e-6)

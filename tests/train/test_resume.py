@@ -19,7 +19,7 @@ SER_TRAIN = "import sys; from train.cli import main; sys.exit(main())"
 # What the time between checkpoints is set to, so that a test need not wait for one.
 AT_EVERY_ROUND = f"import train.loop; train.loop.SECONDS_BETWEEN_CHECKPOINTS = -1.0; {SER_TRAIN}"
 ON_WINDOWS = RECIPE.replace("steps = 20", "steps = 400").replace(
-    "validation_interval = 10", "validation_interval = 8"
+    "validation_interval = 10", "validation_interval = 8\naverage = 0.95"
 )
 ON_CLIPS = """
 name = "clips"
