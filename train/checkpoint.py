@@ -100,7 +100,8 @@ class Checkpoint:
             return None
         if version == CHECKPOINT_VERSION and of != self._fingerprint:
             return None
-        if version != CHECKPOINT_VERSION or set(state) != set(keys) or not _fit(arrays, model, names):
+        same_form = version == CHECKPOINT_VERSION and set(state) == set(keys)
+        if not same_form or not _fit(arrays, model, names):
             say(f"{self._path}: is of another version; training begins anew")
             return None
         _assign(model.variables, _listed("model", arrays))

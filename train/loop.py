@@ -193,9 +193,7 @@ def validation_figures(targets: NDArray[np.int64], scores: NDArray[Any]) -> dict
     }
 
 
-def _judge(
-    model: keras.Model, looked: dict[str, float], progress: Progress, plan: Plan
-) -> bool:
+def _judge(model: keras.Model, looked: dict[str, float], progress: Progress, plan: Plan) -> bool:
     """Take note of a round, and say whether it did best so far."""
     progress.done += 1
     progress.history.append(looked)
