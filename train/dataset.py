@@ -204,6 +204,8 @@ class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]
     ----------
     clips : Clips
         Training utterances.
+    targets : ndarray of float32, shape (n, n_labels)
+        What each of them should be scored.
     recipe : Recipe
         Says how windows are cut and varied.
     metadata : ModelMetadata
@@ -215,11 +217,17 @@ class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """
 
     def __init__(
-        self, clips: Clips, recipe: Recipe, metadata: ModelMetadata, seed: int, steps: range
+        self,
+        clips: Clips,
+        targets: Array,
+        recipe: Recipe,
+        metadata: ModelMetadata,
+        seed: int,
+        steps: range,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=16)
         self._packed = clips.packed
-        self._targets = clips.targets
+        self._targets = targets
         self._recipe = recipe
         self._metadata = metadata
         self._seed = seed
@@ -237,8 +245,7 @@ class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]
             self._packed, chosen, recipe.window_frames, recipe.augmentation, rng
         )
         inputs = _standardised(to_frames(self._metadata.features, windows), self._metadata)
-        targets = one_hot(self._targets[chosen], len(self._metadata.labels))
-        return mixup(inputs, targets, recipe.augmentation.mixup, rng)
+        return mixup(inputs, self._targets[chosen], recipe.augmentation.mixup, rng)
 
     def _draw(self, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
         corpora = list(self._strata)

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime.metadata import ModelMetadata
 from train import architectures
@@ -29,6 +30,7 @@ from train.lineage import start_of
 from train.loop import Plan, rounds_of, run_rounds
 from train.recipe import ClipTraining, Recipe, Training
 from train.splits import Split
+from train.teacher import soft_targets
 from train.transfer import start_from, started_metadata
 
 
@@ -106,7 +108,8 @@ def fit(
         parts["train"] = ClipInputs(train, recipe, metadata)
         batches, plan = _on_clips(model, parts["train"], recipe, recipe.training, seed)
     else:
-        batches, plan = _on_windows(model, train, recipe, recipe.training, metadata, seed)
+        targets = training_targets(train, recipe, split.labels, cache, folder)
+        batches, plan = _on_windows(model, train, targets, recipe, recipe.training, metadata, seed)
     # The start may have been trained again under the same name.
     start = start_of(recipe.transfer).digest
     checkpoint = Checkpoint(folder, fingerprint(recipe, split, seed) + start)
@@ -114,9 +117,34 @@ def fit(
     return FittedModel(model, metadata, history, parts)
 
 
+def training_targets(
+    train: Clips,
+    recipe: Recipe,
+    labels: tuple[str, ...],
+    cache: FeatureCache,
+    folder: Path | None,
+) -> NDArray[np.float32]:
+    """What each training recording should be scored, (n, n_labels).
+
+    Its label, or with a teacher a weighted mean of its label and of what the teacher thinks.
+
+    Raises
+    ------
+    SerEdgeError
+        When the teacher cannot be asked.
+    """
+    hard = one_hot(train.targets, len(labels))
+    if recipe.distillation is None:
+        return hard
+    soft = soft_targets(train.utterances, train.targets, labels, cache, folder)
+    weight = np.float32(recipe.distillation.weight)
+    return np.asarray(weight * soft + (1 - weight) * hard)
+
+
 def _on_windows(
     model: keras.Model,
     train: Clips,
+    targets: NDArray[np.float32],
     recipe: Recipe,
     training: Training,
     metadata: ModelMetadata,
@@ -136,7 +164,9 @@ def _on_windows(
         later_of_equals=True,
         average=training.average,
     )
-    return lambda number: WindowBatches(train, recipe, metadata, seed, rounds[number]), plan
+    return lambda number: WindowBatches(
+        train, targets, recipe, metadata, seed, rounds[number]
+    ), plan
 
 
 def _on_clips(

@@ -17,6 +17,7 @@ from edge_runtime.metadata import LABELS
 from train.augment import Augmentation
 from train.augment_audio import AudioAugmentation, check_audio_augmentation
 from train.preprocess import check_steps
+from train.teacher import TEACHERS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -57,6 +58,7 @@ TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
 }
 BELOW_ONE = {
     "average",
+    "weight",
     "label_smoothing",
     "tempo",
     "warp",
@@ -67,7 +69,8 @@ BELOW_ONE = {
     "reduce_factor",
 }
 ABOVE_ZERO = {"hop_seconds", "learning_rate", "test_share", "validation_share", "reduce_factor"}
-TABLES = ("features", "training", "augmentation", "audio_augmentation", "model", "transfer")
+OPTIONAL_TABLES = ("transfer", "distillation")
+TABLES = ("features", "training", "augmentation", "audio_augmentation", "model", *OPTIONAL_TABLES)
 CHOICES = {
     "examples": ("windows", "clips"),
     "split": ("speakers", "random", "automatic"),
@@ -75,6 +78,7 @@ CHOICES = {
     "schedule": ("constant", "cosine", "one-cycle"),
     "monitor": ("loss", "accuracy", "uar"),
     "freeze": ("nothing", "body"),
+    "teacher": TEACHERS,
 }
 KEPT = ("json-h5", "features", "test-set")
 # What varies log-mel windows and has no meaning for other frames.
@@ -181,6 +185,27 @@ class Transfer:
 
 
 @dataclass(frozen=True)
+class Distillation:
+    """What is learnt from beside the labels.
+
+    Attributes
+    ----------
+    teacher : {"whisper-base"}
+        A large network, whose probabilities for the training recordings come from other speakers.
+    weight : float
+        Their share of the targets, below 1; the labels have the rest.
+
+    References
+    ----------
+    G. Hinton, O. Vinyals and J. Dean, "Distilling the knowledge in a neural network",
+    arXiv:1503.02531, 2015, section 2, at a temperature of one.
+    """
+
+    teacher: str
+    weight: float = 0.5
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides a training run but the seed.
 
@@ -226,6 +251,8 @@ class Recipe:
         How varied copies of the training recordings are made.
     transfer : Transfer or None
         What it starts from.
+    distillation : Distillation or None
+        The teacher that it learns from.
     search : dict
         What `train.search` may vary, by dotted key.
     keep : tuple of {"json-h5", "features", "test-set"}
@@ -256,6 +283,7 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     audio_augmentation: AudioAugmentation = field(default_factory=AudioAugmentation)
     transfer: Transfer | None = None
+    distillation: Distillation | None = None
     search: dict[str, Any] = field(default_factory=dict)
     keep: tuple[str, ...] = ()
     licence: str = "unspecified"
@@ -339,7 +367,7 @@ def recipe_of(fields: dict[str, Any]) -> Recipe:
     _require_choice("examples", examples)
     for name in TABLES:
         table = fields.get(name, {})
-        if not isinstance(table, dict) and (name, table) != ("transfer", None):
+        if not isinstance(table, dict) and not (name in OPTIONAL_TABLES and table is None):
             raise SerEdgeError(f"{name} must be a table, not {table!r}")
     try:
         fields["features"] = FeatureConfig.from_dict(fields.get("features", {}))
@@ -349,8 +377,9 @@ def recipe_of(fields: dict[str, Any]) -> Recipe:
         fields["audio_augmentation"] = AudioAugmentation(
             **_tuples(fields.get("audio_augmentation", {}))
         )
-        if fields.get("transfer") is not None:
-            fields["transfer"] = _checked(Transfer(**fields["transfer"]))
+        for name, of in (("transfer", Transfer), ("distillation", Distillation)):
+            if fields.get(name) is not None:
+                fields[name] = _checked(of(**fields[name]))
         fields["model"] = _tuples(fields.get("model", {}))
         recipe = _checked(Recipe(**_tuples(fields)))
     except (TypeError, AttributeError) as error:
@@ -369,6 +398,8 @@ def _check_whole(recipe: Recipe) -> None:
         if kept not in KEPT:
             raise SerEdgeError(f"keep: {kept!r} is none of {', '.join(KEPT)}")
     if isinstance(recipe.training, ClipTraining):
+        if recipe.distillation is not None:
+            raise SerEdgeError('distillation goes with examples = "windows" only')
         if recipe.training.reduce_patience and recipe.training.schedule != "constant":
             raise SerEdgeError('training: reduce_patience goes with schedule = "constant" only')
         for name in ONLY_WINDOWS:

@@ -1,0 +1,207 @@
+"""The teacher: judged on speakers that it never heard, stored with the run, and learnt from."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score
+
+from edge_runtime.errors import SerEdgeError
+from train.cache import FeatureCache
+from train.corpora import read_corpora
+from train.dataset import load_clips
+from train.evaluate import Place, fit_recipe
+from train.fit import training_targets
+from train.recipe import Distillation, Recipe, load_recipe
+from train.splits.split import by_named_speakers
+from train.teacher.soft_targets import TEACHER_FILE, out_of_fold, soft_targets
+from train.teacher.whisper import WhisperEmbedding, encoder_input
+
+from .tones import RATE, RAVDESS_CODES, RECIPE, tone, write_wav
+
+TAUGHT = (
+    RECIPE.replace('"TESS", "RAVDESS"', '"RAVDESS"').replace(', "TESS-YAF"', "")
+    + '[distillation]\nteacher = "whisper-base"\nweight = 0.25\n'
+)
+
+
+def write_actors(folder: Path, actors: range) -> Path:
+    """RAVDESS made of tones, at the rate that the teacher needs."""
+    for actor in actors:
+        for code in RAVDESS_CODES:
+            sound = np.repeat(tone(RAVDESS_CODES.index(code), actor), 2)
+            name = f"03-01-{code}-01-01-01-{actor:02d}.wav"
+            write_wav(folder / "RAVDESS" / f"Actor_{actor:02d}" / name, sound, 2 * RATE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Place:
+    folder = write_actors(tmp_path_factory.mktemp("corpora"), range(1, 6))
+    return Place(folder, FeatureCache(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory) -> Recipe:
+    path = tmp_path_factory.mktemp("recipe") / "taught.toml"
+    path.write_text(TAUGHT, encoding="utf-8")
+    return load_recipe(str(path))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, recipe: Recipe, place: Place) -> Path:
+    """The folder of a run that learnt from the teacher."""
+    folder = tmp_path_factory.mktemp("runs") / "taught-seed0"
+    fit_recipe(recipe, place, 0, folder)
+    return folder
+
+
+def spoken(n_speakers: int, seed: int, spread: float = 0.5) -> tuple[np.ndarray, ...]:
+    """Embeddings in which the class shows, targets and speakers."""
+    rng = np.random.default_rng(seed)
+    targets = np.tile(np.arange(3), 4 * n_speakers)
+    speakers = np.repeat([f"s{n}" for n in range(n_speakers)], 12)
+    embeddings = np.eye(3)[targets] + spread * rng.normal(size=(len(targets), 3))
+    return embeddings.astype(np.float32), targets, speakers
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_probabilities_are_probabilities(n_speakers, seed):
+    taught = out_of_fold(*spoken(n_speakers, seed), 4)
+    assert taught.shape == (12 * n_speakers, 4)
+    assert np.all(taught >= 0.0)
+    np.testing.assert_allclose(taught.sum(axis=1), 1.0, atol=1e-5)
+    assert np.all(taught[:, 3] == 0.0)
+
+
+def test_no_speaker_is_judged_by_who_heard_them():
+    """Every speaker's classes are turned about: whoever heard them would be right."""
+    embeddings, targets, speakers = spoken(2, 0, spread=0.01)
+    turned = np.where(speakers == "s0", targets, (targets + 1) % 3)
+    guesses = out_of_fold(embeddings, turned, speakers, 3).argmax(axis=1)
+    assert balanced_accuracy_score(turned, guesses) == 0.0
+
+
+def test_a_speaker_alone_is_judged_by_other_utterances():
+    embeddings, targets, speakers = spoken(1, 0, spread=0.2)
+    guesses = out_of_fold(embeddings, targets, speakers, 3).argmax(axis=1)
+    assert balanced_accuracy_score(targets, guesses) == 1.0
+
+
+@pytest.mark.parametrize("targets", [[0, 0, 1, 1], [0, 0, 0, 1]], ids=["two", "one"])
+def test_too_little_to_teach_is_said(targets):
+    speakers = np.array(["a", "a", "b", "b"] if targets == [0, 0, 1, 1] else ["a"] * 4)
+    with pytest.raises(SerEdgeError, match=r"^teacher: .*; (name more speakers|add recordings)"):
+        out_of_fold(np.eye(4, dtype=np.float32), np.array(targets), speakers, 2)
+
+
+def test_run_stores_what_the_teacher_thought(run, recipe, place):
+    with np.load(run / TEACHER_FILE) as stored:
+        assert set(stored.files) == {"utterances", "labels", "probabilities"}
+        np.testing.assert_allclose(stored["probabilities"].sum(axis=1), 1.0, atol=0.01)
+    described = json.loads((run / "run.json").read_text())
+    assert described["recipe"]["distillation"] == {"teacher": "whisper-base", "weight": 0.25}
+
+
+def test_stored_run_is_had_again_without_the_teacher(run, recipe, place, tmp_path, monkeypatch):
+    again = tmp_path / "again"
+    again.mkdir()
+    (again / TEACHER_FILE).write_bytes((run / TEACHER_FILE).read_bytes())
+    monkeypatch.setitem(sys.modules, "ctranslate2", None)
+    fit_recipe(recipe, Place(place.corpora, FeatureCache(tmp_path / "cache")), 0, again)
+    one, other = (json.loads((path / "run.json").read_text()) for path in (run, again))
+    assert one["predictions"] == other["predictions"]
+    assert one["history"] == other["history"]
+
+
+def test_targets_are_the_weighted_mean(run, recipe, place):
+    utterances = read_corpora(place.corpora, list(recipe.corpora))
+    split = by_named_speakers(
+        utterances,
+        recipe.validation_speakers,
+        recipe.test_speakers,
+        recipe.labels,
+        recipe.merge,
+    )
+    train = load_clips(split.train, split.labels, recipe, place.cache)
+    hard, soft, both = (
+        training_targets(
+            train,
+            replace(recipe, distillation=distillation),
+            split.labels,
+            place.cache,
+            run,
+        )
+        for distillation in (
+            None,
+            Distillation("whisper-base", 1.0),
+            recipe.distillation,
+        )
+    )
+    np.testing.assert_allclose(both, 0.25 * soft + 0.75 * hard, atol=1e-6)
+    np.testing.assert_array_equal(hard.argmax(axis=1), train.targets)
+    np.testing.assert_allclose(both.sum(axis=1), 1.0, atol=2e-3)
+
+
+@pytest.mark.parametrize("damage", ["garbage", "lacks", "labels"])
+def test_stored_probabilities_of_something_else_are_refused(run, place, tmp_path, damage):
+    path = tmp_path / TEACHER_FILE
+    labels = ("neutral", "happy")
+    if damage == "garbage":
+        path.write_bytes(b"garbage")
+    else:
+        known = labels if damage == "lacks" else ("happy", "sad")
+        utterances = ["other/one"] if damage == "lacks" else ["RAVDESS/03-01-01-01-01-01-01"]
+        np.savez(path, utterances=utterances, labels=known, probabilities=np.ones((1, 2)) / 2)
+    write_actors(tmp_path, range(1, 2))
+    given = [u for u in read_corpora(tmp_path, ["RAVDESS"]) if u.name == "03-01-01-01-01-01-01"]
+    with pytest.raises(SerEdgeError, match=rf"^{path}: .*; delete it$"):
+        soft_targets(given, np.array([0]), labels, place.cache, tmp_path)
+
+
+def test_missing_teacher_is_one_line_that_says_what_to_install(place, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    write_actors(tmp_path, range(1, 3))
+    given = read_corpora(tmp_path, ["RAVDESS"])
+    with pytest.raises(SerEdgeError, match=r"ctranslate2 is not installed; pip install 'ser-edge"):
+        soft_targets(given, np.zeros(len(given), int), ("a", "b"), place.cache, None)
+
+
+@pytest.mark.parametrize("n_samples", [1, 160, 399, 16_000, 31 * 16_000], ids=str)
+def test_encoder_input_is_the_recognisers(n_samples):
+    """The published front end, with librosa in place of its own transform."""
+    audio = np.random.default_rng(0).normal(0, 0.1, n_samples).astype(np.float32)
+    spectrum = encoder_input(audio)
+    assert spectrum.shape[0] == 80
+    assert spectrum.shape[1] % 2 == 0
+    assert 2 <= spectrum.shape[1] <= 3000
+    if n_samples < 16_000:
+        return
+    power = librosa.feature.melspectrogram(
+        y=audio, sr=16_000, n_fft=400, hop_length=160, n_mels=80, pad_mode="reflect"
+    )
+    bels = np.log10(np.maximum(power, 1e-10))[:, : spectrum.shape[1]]
+    known = (np.maximum(bels, bels.max() - 8.0) + 4.0) / 4.0
+    assert spectrum.shape[1] == min(n_samples // 160, 3000)
+    np.testing.assert_allclose(spectrum, known, atol=2e-3)
+
+
+def test_embedding_knows_emotion_of_strangers(real_corpora, tmp_path):
+    """Far above chance (0.125) on real speech, of speakers that the teacher never heard."""
+    actors = {f"RAVDESS-{number:02d}" for number in (1, 2)}
+    utterances = [u for u in read_corpora(real_corpora, ["RAVDESS"]) if u.speaker in actors]
+    labels = tuple(sorted({u.emotion for u in utterances}))
+    targets = np.array([labels.index(u.emotion) for u in utterances])
+    cache = FeatureCache(tmp_path)
+    assert cache.load([utterances[0].path], WhisperEmbedding())[0].shape == (1, 1024)
+    taught = soft_targets(utterances, targets, labels, cache, None)
+    assert balanced_accuracy_score(targets, taught.argmax(axis=1)) > 0.25

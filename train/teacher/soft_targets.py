@@ -1,0 +1,167 @@
+"""A teacher's probabilities for the recordings that a network is trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.atomic import replacing
+from edge_runtime.errors import SerEdgeError
+from train.cache import FeatureCache
+from train.corpora import Utterance
+from train.progress import say
+from train.teacher.whisper import NAME, WhisperEmbedding, require_installed
+
+TEACHERS = (NAME,)
+TEACHER_FILE = "teacher.npz"
+# As many as leave the teacher nearly all speakers to learn from.
+MOST_FOLDS = 7
+# Chosen on validation speakers of RAVDESS; twice or half as much does not matter.
+INVERSE_PENALTY = 0.01
+ITERATIONS = 300
+
+Probabilities = NDArray[np.float32]
+
+
+def soft_targets(
+    utterances: list[Utterance],
+    targets: NDArray[np.int64],
+    labels: tuple[str, ...],
+    cache: FeatureCache,
+    folder: Path | None,
+) -> Probabilities:
+    """Probabilities of the teacher for every training utterance, as stored or computed.
+
+    Parameters
+    ----------
+    utterances : list of Utterance
+        The training part.
+    targets : ndarray of int, shape (n,)
+        Index of the label of each.
+    labels : tuple of str
+        The classes.
+    cache : FeatureCache
+        Keeps what the teacher hears in each recording.
+    folder : Path or None
+        The run's folder. What ``teacher.npz`` there holds is taken as it is, so that a run can be
+        had again without the teacher; what is computed is written there.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, n_labels)
+        Rows that sum to one.
+
+    Raises
+    ------
+    SerEdgeError
+        When the stored ones are of other recordings or labels, or the teacher is not installed.
+    """
+    path = None if folder is None else folder / TEACHER_FILE
+    names = np.array([f"{u.corpus}/{u.name}" for u in utterances])
+    if path is not None and path.is_file():
+        return _stored(path, names, labels)
+    require_installed()
+    say(f"teacher {NAME}: listens to {len(names)} utterances")
+    heard = cache.load([u.path for u in utterances], WhisperEmbedding())
+    speakers = np.array([u.speaker for u in utterances])
+    taught = out_of_fold(np.concatenate(heard), targets, speakers, len(labels))
+    if path is not None:
+        _store(path, names, labels, taught)
+    return taught.astype(np.float16).astype(np.float32)
+
+
+def out_of_fold(
+    embeddings: NDArray[np.float32],
+    targets: NDArray[np.int64],
+    speakers: NDArray[np.str_],
+    n_labels: int,
+) -> Probabilities:
+    """Probabilities for each utterance from a logistic regression that never heard its speaker.
+
+    Where there is one speaker alone, from one that never heard the utterance.
+
+    Parameters
+    ----------
+    embeddings : ndarray of float32, shape (n, d)
+        What is known of each utterance.
+    targets : ndarray of int, shape (n,)
+        Index of its label.
+    speakers : ndarray of str, shape (n,)
+        Who speaks.
+    n_labels : int
+        Number of classes.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, n_labels)
+        Rows that sum to one; a class that the others lack has probability 0.
+
+    Raises
+    ------
+    SerEdgeError
+        When there are too few utterances to learn from some and judge the others.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    probabilities = np.zeros((len(targets), n_labels), np.float32)
+    for known, judged in _folds(targets, speakers):
+        if len(np.unique(targets[known])) < 2:
+            raise SerEdgeError(
+                "teacher: the other speakers have one class alone; name more speakers to train on"
+            )
+        regression = LogisticRegression(C=INVERSE_PENALTY, max_iter=ITERATIONS)
+        model = make_pipeline(StandardScaler(), regression)
+        model.fit(embeddings[known], targets[known])
+        rows = model.predict_proba(embeddings[judged])
+        probabilities[np.ix_(judged, regression.classes_)] = rows
+    return probabilities
+
+
+def _folds(targets: NDArray[np.int64], speakers: NDArray[np.str_]) -> list[Any]:
+    from sklearn.model_selection import GroupKFold, StratifiedKFold
+
+    n_speakers = len(np.unique(speakers))
+    if n_speakers > 1:
+        return list(GroupKFold(min(n_speakers, MOST_FOLDS)).split(targets, groups=speakers))
+    # Of the rarest class at least one is left to learn from.
+    n_folds = min(MOST_FOLDS, int(np.bincount(targets)[np.unique(targets)].min()))
+    if n_folds < 2:
+        raise SerEdgeError(
+            "teacher: a class with one utterance of one speaker cannot be taught; add recordings"
+        )
+    return list(StratifiedKFold(n_folds, shuffle=True, random_state=0).split(targets, targets))
+
+
+def _stored(path: Path, names: NDArray[np.str_], labels: tuple[str, ...]) -> Probabilities:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            known, of, rows = archive["utterances"], archive["labels"], archive["probabilities"]
+    except (OSError, ValueError, KeyError) as error:
+        raise SerEdgeError(f"{path}: cannot be read ({error}); delete it") from error
+    place = {name: number for number, name in enumerate(known.tolist())}
+    missing = [name for name in names.tolist() if name not in place]
+    if missing or tuple(of.tolist()) != labels:
+        what = f"lacks {missing[0]}" if missing else f"has the labels {', '.join(of.tolist())}"
+        raise SerEdgeError(f"{path}: is of another training ({what}); delete it")
+    return np.asarray(rows[[place[name] for name in names.tolist()]], np.float32)
+
+
+def _store(
+    path: Path, names: NDArray[np.str_], labels: tuple[str, ...], taught: Probabilities
+) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(
+                file,
+                utterances=names,
+                labels=np.array(labels),
+                probabilities=taught.astype(np.float16),
+            )
+    except OSError as error:
+        raise SerEdgeError(f"{path}: cannot be written ({error.strerror or error})") from error
