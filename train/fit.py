@@ -100,6 +100,7 @@ def fit(
     model = architectures.build(
         recipe.architecture, metadata.input_shape, len(split.labels), recipe.model
     )
+    architectures.begin_with_inverse_dct(model, metadata)
     if recipe.transfer is not None:
         start_from(model, split.labels, recipe.transfer)
     looked_at = ClipInputs(validation, recipe, metadata)

@@ -9,13 +9,23 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import SerEdgeError
-from train.architectures import ARCHITECTURES, build
+from edge_runtime.features import FeatureConfig
+from edge_runtime.mel import dct_matrix
+from edge_runtime.metadata import ModelMetadata
+from train.architectures import ARCHITECTURES, begin_with_inverse_dct, build
 from train.recipe import load_recipe
 
 RECURRENT = ("lstm", "lstm123", "lstm256", "lstm256_dropout", "bilstm")
 READ_POOLED = (*RECURRENT, "reslstm_sa")
 SMALL: dict[str, dict[str, object]] = {
     "edge": {"stem_channels": 8, "channels": 8, "kernels": (3,), "dropout": 0.0},
+    "edge_2d": {
+        "stem_channels": 4,
+        "plane_channels": (4, 8),
+        "channels": 8,
+        "kernels": (3,),
+        "dropout": 0.0,
+    },
     "lstm": {"units": 12, "dense": 8, "dropout": 0.0},
     "lstm123": {"units": 12, "dense": (8, 8), "dropouts": (0.0, 0.0)},
     "lstm256": {"units": 12, "dense": (8, 8), "dropout": 0.0},
@@ -208,3 +218,43 @@ def test_recipes_of_the_papers(recipe, width, n_labels, count):
     shape = (loaded.window_frames, width)
     model = build(loaded.architecture, shape, n_labels, loaded.model)
     assert trainable(model) == count
+
+
+def test_edge_2d_begins_with_the_spectrum_that_mfcc_came_from():
+    config = FeatureConfig(kinds=("mfcc",), n_mels=24, n_mfcc=24, log="db")
+    rng = np.random.default_rng(5)
+    bands = rng.normal(-30.0, 15.0, (3, 40, 24)).astype(np.float32)
+    mfcc = bands @ dct_matrix(24, 24)
+    mean, scale = mfcc.mean(axis=(0, 1)), mfcc.std(axis=(0, 1))
+    metadata = ModelMetadata(
+        name="x",
+        labels=("a", "b"),
+        features=config,
+        window_frames=40,
+        hop_seconds=0.5,
+        feature_mean=tuple(mean.tolist()),
+        feature_scale=tuple(scale.tolist()),
+    )
+    model = build("edge_2d", (40, 24), 2, SMALL["edge_2d"])
+    begin_with_inverse_dct(model, metadata)
+    spectrum = keras.Model(model.input, model.get_layer("spectrum").output)
+    given = spectrum.predict((mfcc - mean) / scale, verbose=0)[:, :, 0]
+    np.testing.assert_allclose(15.0 * given, bands - bands.mean(axis=(0, 1)), atol=2e-3)
+
+
+def test_edge_2d_leaves_other_first_layers_alone():
+    metadata = ModelMetadata(
+        name="x",
+        labels=("a", "b"),
+        features=FeatureConfig(kinds=("mfcc",), n_mels=24, n_mfcc=20),
+        window_frames=40,
+        hop_seconds=0.5,
+        feature_mean=(0.0,) * 20,
+        feature_scale=(1.0,) * 20,
+    )
+    for options in ({"spectrum": False}, {"spectrum": True}):
+        model = build("edge_2d", (40, 20), 2, {**SMALL["edge_2d"], **options})
+        before = model.get_weights()
+        begin_with_inverse_dct(model, metadata)
+        for one, two in zip(before, model.get_weights()):
+            np.testing.assert_array_equal(one, two)

@@ -9,12 +9,14 @@ import keras
 
 from edge_runtime.errors import SerEdgeError
 from train.architectures.edge import edge
+from train.architectures.edge_2d import begin_with_inverse_dct, edge_2d
 from train.architectures.light_sernet import light_sernet
 from train.architectures.recurrent import bilstm, lstm, lstm123, lstm256, lstm256_dropout
 from train.architectures.reslstm_sa import reslstm_sa
 
 ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "edge": edge,
+    "edge_2d": edge_2d,
     "lstm": lstm,
     "lstm123": lstm123,
     "lstm256": lstm256,
@@ -24,7 +26,7 @@ ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "reslstm_sa": reslstm_sa,
 }
 
-__all__ = ["ARCHITECTURES", "build", "edge"]
+__all__ = ["ARCHITECTURES", "begin_with_inverse_dct", "build", "edge"]
 
 
 def build(

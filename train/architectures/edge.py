@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 from keras import layers
+
+from train.architectures.blocks import gated_scores, separable_block
 
 
 def edge(
@@ -51,29 +51,5 @@ def edge(
     x = layers.Conv2D(stem_channels, (5, 1), (2, 1), padding="same", use_bias=False)(x)
     x = layers.ReLU()(layers.BatchNormalization()(x))
     for kernel in kernels:
-        x = _separable_block(x, channels, kernel)
-    # Without a rectifier the pooled values vary around zero, and eight bits suffice for them.
-    y = layers.BatchNormalization()(layers.Conv2D(channels, 1, use_bias=False)(x))
-    gate = layers.Conv2D(channels, 1, activation="sigmoid")(x)
-    mean = layers.GlobalAveragePooling2D()(layers.Multiply()([y, gate]))
-    maximum = layers.GlobalMaxPooling2D()(y)
-    # Summed, not concatenated: mean and maximum have ranges, and int8 scales, of their own. From
-    # zero, or training begins with unlearning what the maxima say at random.
-    logits = layers.Add()(
-        [
-            layers.Dense(n_labels, kernel_initializer="zeros")(layers.Dropout(dropout)(pooled))
-            for pooled in (mean, maximum)
-        ]
-    )
-    scores = layers.Softmax(name="scores")(logits)
-    return keras.Model(inputs, scores, name="edge")
-
-
-def _separable_block(x: Any, channels: int, kernel: int) -> Any:
-    y = layers.DepthwiseConv2D((kernel, 1), padding="same", use_bias=False)(x)
-    y = layers.BatchNormalization()(y)
-    y = layers.Conv2D(channels, 1, use_bias=False)(y)
-    y = layers.BatchNormalization()(y)
-    if x.shape[-1] == channels:
-        y = layers.Add()([x, y])
-    return layers.ReLU()(y)
+        x = separable_block(x, channels, kernel)
+    return keras.Model(inputs, gated_scores(x, channels, n_labels, dropout), name="edge")
