@@ -14,7 +14,7 @@ from edge_runtime.classifier import clip_windows
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.features import FeatureExtractor, window_features
 from edge_runtime.metadata import ModelMetadata
-from train.augment import Packed, random_windows, spec_augment
+from train.augment import Packed, spec_augment
 from train.cache import FeatureCache
 from train.corpora import Utterance
 from train.extraction import Extraction
@@ -151,13 +151,13 @@ def inputs_of(frames: Array, recipe: Recipe, metadata: ModelMetadata) -> tuple[A
     whole = to_frames(metadata.features, frames)
     level = _extractor(metadata.features).level_dbfs(whole)
     windows, weights = clip_windows(whole, level, metadata.window_frames)
-    return _standardised(windows, metadata), weights
+    return standardised(windows, metadata), weights
 
 
 _extractor = lru_cache(maxsize=8)(FeatureExtractor)
 
 
-def _standardised(windows: Array | list[Array], metadata: ModelMetadata) -> Array:
+def standardised(windows: Array | list[Array], metadata: ModelMetadata) -> Array:
     """Turn windows of frames, each (T, frame_dim + 1), into model inputs."""
     features = [window_features(metadata.features, window) for window in windows]
     return metadata.standardise(np.stack(features))
@@ -192,69 +192,6 @@ class ClipInputs:
 def score_of(scores: Array, weights: Array) -> Array:
     """Score of a recording, (n_labels,): the weighted mean of its inputs' scores."""
     return np.asarray(weights @ scores)
-
-
-class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Random, varied windows in batches that draw every corpus and class equally often.
-
-    A batch goes round the corpora in the order of their names; where its size is no multiple of
-    their number, the first ones have a window more than the others in every batch.
-
-    Parameters
-    ----------
-    clips : Clips
-        Training utterances.
-    targets : ndarray of float32, shape (n, n_labels)
-        What each of them should be scored.
-    recipe : Recipe
-        Says how windows are cut and varied.
-    metadata : ModelMetadata
-        Says how they are standardised.
-    seed : int
-        Fixes every batch: batch i of a seed is always the same.
-    steps : range
-        Which batches.
-    """
-
-    def __init__(
-        self,
-        clips: Clips,
-        targets: Array,
-        recipe: Recipe,
-        metadata: ModelMetadata,
-        seed: int,
-        steps: range,
-    ) -> None:
-        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=16)
-        self._packed = clips.packed
-        self._targets = targets
-        self._recipe = recipe
-        self._metadata = metadata
-        self._seed = seed
-        self._steps = steps
-        self._strata = _strata(clips)
-
-    def __len__(self) -> int:
-        return len(self._steps)
-
-    def __getitem__(self, index: int) -> tuple[Array, Array]:
-        rng = np.random.default_rng([self._seed, self._steps[index]])
-        recipe = self._recipe
-        chosen = self._draw(recipe.training.batch_size, rng)
-        windows = random_windows(
-            self._packed, chosen, recipe.window_frames, recipe.augmentation, rng
-        )
-        inputs = _standardised(to_frames(self._metadata.features, windows), self._metadata)
-        return mixup(inputs, self._targets[chosen], recipe.augmentation.mixup, rng)
-
-    def _draw(self, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        corpora = list(self._strata)
-        chosen = []
-        for position in range(size):
-            classes = self._strata[corpora[position % len(corpora)]]
-            members = classes[rng.integers(len(classes))]
-            chosen.append(rng.choice(members))
-        return np.array(chosen)
 
 
 class ClipBatches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -297,18 +234,6 @@ class ClipBatches(keras.utils.PyDataset):  # type: ignore[misc]
 def one_hot(targets: NDArray[np.int64], n_labels: int) -> Array:
     """Targets as rows with a single one, (n, n_labels)."""
     return np.eye(n_labels, dtype=np.float32)[targets]
-
-
-def _strata(clips: Clips) -> dict[str, list[NDArray[np.int64]]]:
-    """Indices of the clips by corpus, and within it by class."""
-    corpora = np.array([u.corpus for u in clips.utterances])
-    return {
-        corpus: [
-            np.flatnonzero((corpora == corpus) & (clips.targets == target))
-            for target in np.unique(clips.targets[corpora == corpus])
-        ]
-        for corpus in sorted(set(corpora))
-    }
 
 
 def fit_normaliser(recipe: Recipe, labels: tuple[str, ...], train: Clips) -> ModelMetadata:

@@ -9,7 +9,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_runtime.metadata import ModelMetadata
 from train import architectures
@@ -18,8 +17,6 @@ from train.checkpoint import Checkpoint
 from train.dataset import (
     ClipBatches,
     ClipInputs,
-    Clips,
-    WindowBatches,
     fit_normaliser,
     load_clips,
     load_training_clips,
@@ -28,10 +25,11 @@ from train.dataset import (
 from train.fingerprint import fingerprint
 from train.lineage import start_of
 from train.loop import Plan, rounds_of, run_rounds
+from train.material import Material, training_material
 from train.recipe import ClipTraining, Recipe, Training
 from train.splits import Split
-from train.teacher import soft_targets
 from train.transfer import start_from, started_metadata
+from train.window_batches import WindowBatches
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,8 @@ def fit(
     folder : Path, optional
         Where the training under way is kept, to go on after an interruption.
     corpora : Path, optional
-        Where the recipe's augmentation finds its noise and impulse responses.
+        Where the recipe's augmentation finds its noise and impulse responses, and its teacher the
+        unlabelled corpora.
 
     Returns
     -------
@@ -109,8 +108,8 @@ def fit(
         parts["train"] = ClipInputs(train, recipe, metadata)
         batches, plan = _on_clips(model, parts["train"], recipe, recipe.training, seed)
     else:
-        targets = training_targets(train, recipe, split.labels, cache, folder)
-        batches, plan = _on_windows(model, train, targets, recipe, recipe.training, metadata, seed)
+        material = training_material(train, recipe, split, cache, folder, corpora)
+        batches, plan = _on_windows(model, material, recipe, recipe.training, metadata, seed)
     # The start may have been trained again under the same name.
     start = start_of(recipe.transfer).digest
     checkpoint = Checkpoint(folder, fingerprint(recipe, split, seed) + start)
@@ -118,34 +117,9 @@ def fit(
     return FittedModel(model, metadata, history, parts)
 
 
-def training_targets(
-    train: Clips,
-    recipe: Recipe,
-    labels: tuple[str, ...],
-    cache: FeatureCache,
-    folder: Path | None,
-) -> NDArray[np.float32]:
-    """What each training recording should be scored, (n, n_labels).
-
-    Its label, or with a teacher a weighted mean of its label and of what the teacher thinks.
-
-    Raises
-    ------
-    SerEdgeError
-        When the teacher cannot be asked.
-    """
-    hard = one_hot(train.targets, len(labels))
-    if recipe.distillation is None:
-        return hard
-    soft = soft_targets(train.utterances, train.targets, labels, cache, folder)
-    weight = np.float32(recipe.distillation.weight)
-    return np.asarray(weight * soft + (1 - weight) * hard)
-
-
 def _on_windows(
     model: keras.Model,
-    train: Clips,
-    targets: NDArray[np.float32],
+    material: Material,
     recipe: Recipe,
     training: Training,
     metadata: ModelMetadata,
@@ -165,9 +139,7 @@ def _on_windows(
         later_of_equals=True,
         average=training.average,
     )
-    return lambda number: WindowBatches(
-        train, targets, recipe, metadata, seed, rounds[number]
-    ), plan
+    return lambda number: WindowBatches(material, recipe, metadata, seed, rounds[number]), plan
 
 
 def _on_clips(

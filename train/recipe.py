@@ -59,6 +59,7 @@ TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
 BELOW_ONE = {
     "average",
     "weight",
+    "unlabelled_share",
     "label_smoothing",
     "tempo",
     "warp",
@@ -194,6 +195,11 @@ class Distillation:
         A large network, whose probabilities for the training recordings come from other speakers.
     weight : float
         Their share of the targets, below 1; the labels have the rest.
+    unlabelled : tuple of str
+        Corpora whose recordings are trained on with what the teacher thinks of them alone. One
+        that a split trains, selects or judges on is left out of it.
+    unlabelled_share : float
+        Share of their windows in every batch, below 1.
 
     References
     ----------
@@ -203,6 +209,8 @@ class Distillation:
 
     teacher: str
     weight: float = 0.5
+    unlabelled: tuple[str, ...] = ()
+    unlabelled_share: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -379,7 +387,7 @@ def recipe_of(fields: dict[str, Any]) -> Recipe:
         )
         for name, of in (("transfer", Transfer), ("distillation", Distillation)):
             if fields.get(name) is not None:
-                fields[name] = _checked(of(**fields[name]))
+                fields[name] = _checked(of(**_tuples(fields[name])))
         fields["model"] = _tuples(fields.get("model", {}))
         recipe = _checked(Recipe(**_tuples(fields)))
     except (TypeError, AttributeError) as error:

@@ -13,11 +13,13 @@ from edge_runtime.metadata import LABELS
 from train.augment import Augmentation
 from train.cache import FeatureCache
 from train.corpora import Utterance, read_corpora
-from train.dataset import ClipInputs, Clips, WindowBatches, inputs_of, load_clips, one_hot
+from train.dataset import ClipInputs, Clips, inputs_of, load_clips, one_hot
 from train.figures import figures_of
 from train.fit import FittedModel, fit
+from train.material import labelled_material
 from train.recipe import Recipe, Training
 from train.splits import RAVDESS_LABELS, Split, by_speakers
+from train.window_batches import WindowBatches
 
 from .tones import RAVDESS_CODES, tone, write_wav
 
@@ -127,7 +129,7 @@ def test_batches_draw_corpora_and_classes_equally(recipe, fitted):
     many = replace(recipe, training=Training(steps=100, batch_size=16), augmentation=Augmentation())
     clips = Clips(utterances, log_mel, np.array(targets))
     hard = one_hot(clips.targets, len(metadata.labels))
-    dataset = WindowBatches(clips, hard, many, metadata, 5, range(100))
+    dataset = WindowBatches(labelled_material(clips, hard), many, metadata, 5, range(100))
     assert len(dataset) == 100
     batches = [dataset[index] for index in range(len(dataset))]
     for inputs, wanted in batches:

@@ -19,9 +19,9 @@ from train.cache import FeatureCache
 from train.corpora import read_corpora
 from train.dataset import load_clips
 from train.evaluate import Place, fit_recipe
-from train.fit import training_targets
+from train.material import labelled_material, training_material
 from train.recipe import Distillation, Recipe, load_recipe
-from train.splits.split import by_named_speakers
+from train.splits.split import Split, by_named_speakers
 from train.teacher.soft_targets import TEACHER_FILE, out_of_fold, soft_targets
 from train.teacher.whisper import WhisperEmbedding, encoder_input
 
@@ -109,7 +109,7 @@ def test_run_stores_what_the_teacher_thought(run, recipe, place):
         assert set(stored.files) == {"utterances", "labels", "probabilities"}
         np.testing.assert_allclose(stored["probabilities"].sum(axis=1), 1.0, atol=0.01)
     described = json.loads((run / "run.json").read_text())
-    assert described["recipe"]["distillation"] == {"teacher": "whisper-base", "weight": 0.25}
+    assert described["recipe"]["distillation"]["teacher"] == "whisper-base"
 
 
 def test_stored_run_is_had_again_without_the_teacher(run, recipe, place, tmp_path, monkeypatch):
@@ -123,33 +123,59 @@ def test_stored_run_is_had_again_without_the_teacher(run, recipe, place, tmp_pat
     assert one["history"] == other["history"]
 
 
-def test_targets_are_the_weighted_mean(run, recipe, place):
-    utterances = read_corpora(place.corpora, list(recipe.corpora))
-    split = by_named_speakers(
-        utterances,
+def split_of(recipe: Recipe, place: Place) -> Split:
+    return by_named_speakers(
+        read_corpora(place.corpora, list(recipe.corpora)),
         recipe.validation_speakers,
         recipe.test_speakers,
         recipe.labels,
         recipe.merge,
     )
+
+
+def test_targets_are_the_weighted_mean(run, recipe, place):
+    split = split_of(recipe, place)
     train = load_clips(split.train, split.labels, recipe, place.cache)
     hard, soft, both = (
-        training_targets(
+        training_material(
             train,
             replace(recipe, distillation=distillation),
-            split.labels,
+            split,
             place.cache,
             run,
-        )
-        for distillation in (
-            None,
-            Distillation("whisper-base", 1.0),
-            recipe.distillation,
-        )
+            place.corpora,
+        ).targets
+        for distillation in (None, Distillation("whisper-base", 1.0), recipe.distillation)
     )
     np.testing.assert_allclose(both, 0.25 * soft + 0.75 * hard, atol=1e-6)
     np.testing.assert_array_equal(hard.argmax(axis=1), train.targets)
     np.testing.assert_allclose(both.sum(axis=1), 1.0, atol=2e-3)
+
+
+def test_unlabelled_corpora_are_a_share_of_every_batch(recipe, place, tmp_path):
+    """TESS is unlabelled here; RAVDESS, which the split knows, is left out of them."""
+    folder = write_actors(tmp_path, range(1, 6))
+    words = ("back", "bar", "base", "bath", "bean", "beg", "bite", "boat")
+    for word, path in zip(words, sorted((folder / "RAVDESS" / "Actor_05").iterdir())):
+        target = folder / "TESS" / "OAF_angry" / f"OAF_{word}_angry.wav"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    split = split_of(recipe, Place(folder, place.cache))
+    train = load_clips(split.train, split.labels, recipe, place.cache)
+    distillation = Distillation("whisper-base", 0.5, ("RAVDESS", "TESS"), 0.25)
+    taught = replace(recipe, distillation=distillation)
+    material = training_material(train, taught, split, place.cache, tmp_path / "run", folder)
+    assert set(material.unlabelled) == {"TESS"}
+    assert len(material.targets) == len(material.packed.length) == len(train.targets) + 8
+    np.testing.assert_allclose(material.targets.sum(axis=1), 1.0, atol=2e-3)
+    rng = np.random.default_rng(0)
+    drawn = [material.draw(16, rng) for _ in range(50)]
+    assert all(np.count_nonzero(batch >= len(train.targets)) == 4 for batch in drawn)
+    assert set(np.concatenate(drawn)) == set(range(len(material.targets)))
+    with np.load(tmp_path / "run" / TEACHER_FILE) as stored:
+        assert sum(name.startswith("TESS/") for name in stored["utterances"]) == 8
+    alone = labelled_material(train, material.targets)
+    assert np.all(alone.draw(64, rng) < len(train.targets))
 
 
 @pytest.mark.parametrize("damage", ["garbage", "lacks", "labels"])
@@ -165,7 +191,7 @@ def test_stored_probabilities_of_something_else_are_refused(run, place, tmp_path
     write_actors(tmp_path, range(1, 2))
     given = [u for u in read_corpora(tmp_path, ["RAVDESS"]) if u.name == "03-01-01-01-01-01-01"]
     with pytest.raises(SerEdgeError, match=rf"^{path}: .*; delete it$"):
-        soft_targets(given, np.array([0]), labels, place.cache, tmp_path)
+        soft_targets(given, np.array([0]), [], labels, place.cache, tmp_path)
 
 
 def test_missing_teacher_is_one_line_that_says_what_to_install(place, tmp_path, monkeypatch):
@@ -173,7 +199,7 @@ def test_missing_teacher_is_one_line_that_says_what_to_install(place, tmp_path, 
     write_actors(tmp_path, range(1, 3))
     given = read_corpora(tmp_path, ["RAVDESS"])
     with pytest.raises(SerEdgeError, match=r"ctranslate2 is not installed; pip install 'ser-edge"):
-        soft_targets(given, np.zeros(len(given), int), ("a", "b"), place.cache, None)
+        soft_targets(given, np.zeros(len(given), int), [], ("a", "b"), place.cache, None)
 
 
 @pytest.mark.parametrize("n_samples", [1, 160, 399, 16_000, 31 * 16_000], ids=str)
@@ -203,5 +229,5 @@ def test_embedding_knows_emotion_of_strangers(real_corpora, tmp_path):
     targets = np.array([labels.index(u.emotion) for u in utterances])
     cache = FeatureCache(tmp_path)
     assert cache.load([utterances[0].path], WhisperEmbedding())[0].shape == (1, 1024)
-    taught = soft_targets(utterances, targets, labels, cache, None)
+    taught = soft_targets(utterances, targets, [], labels, cache, None)
     assert balanced_accuracy_score(targets, taught.argmax(axis=1)) > 0.25

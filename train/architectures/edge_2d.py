@@ -22,8 +22,8 @@ def edge_2d(
     n_labels: int,
     spectrum: bool = True,
     stem_channels: int = 12,
-    plane_channels: tuple[int, int] = (24, 32),
-    channels: int = 96,
+    plane_channels: tuple[int, int] = (16, 24),
+    channels: int = 88,
     kernels: tuple[int, ...] = (5, 5, 5),
     dropout: float = 0.3,
 ) -> keras.Model:

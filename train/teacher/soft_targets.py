@@ -29,6 +29,7 @@ Probabilities = NDArray[np.float32]
 def soft_targets(
     utterances: list[Utterance],
     targets: NDArray[np.int64],
+    unlabelled: list[Utterance],
     labels: tuple[str, ...],
     cache: FeatureCache,
     folder: Path | None,
@@ -41,6 +42,8 @@ def soft_targets(
         The training part.
     targets : ndarray of int, shape (n,)
         Index of the label of each.
+    unlabelled : list of Utterance
+        Other recordings, of other speakers; the teacher is not told their emotions.
     labels : tuple of str
         The classes.
     cache : FeatureCache
@@ -51,7 +54,7 @@ def soft_targets(
 
     Returns
     -------
-    ndarray of float32, shape (n, n_labels)
+    ndarray of float32, shape (n + n_unlabelled, n_labels)
         Rows that sum to one.
 
     Raises
@@ -60,14 +63,19 @@ def soft_targets(
         When the stored ones are of other recordings or labels, or the teacher is not installed.
     """
     path = None if folder is None else folder / TEACHER_FILE
-    names = np.array([f"{u.corpus}/{u.name}" for u in utterances])
+    taught_on = [*utterances, *unlabelled]
+    names = np.array([f"{u.corpus}/{u.name}" for u in taught_on])
     if path is not None and path.is_file():
         return _stored(path, names, labels)
     require_installed()
     say(f"teacher {NAME}: listens to {len(names)} utterances")
-    heard = cache.load([u.path for u in utterances], WhisperEmbedding())
+    heard = np.concatenate(cache.load([u.path for u in taught_on], WhisperEmbedding()))
+    known, other = heard[: len(utterances)], heard[len(utterances) :]
     speakers = np.array([u.speaker for u in utterances])
-    taught = out_of_fold(np.concatenate(heard), targets, speakers, len(labels))
+    taught = out_of_fold(known, targets, speakers, len(labels))
+    if unlabelled:
+        rows = _taught(known, targets, other, len(labels))
+        taught = np.concatenate([taught, rows])
     if path is not None:
         _store(path, names, labels, taught)
     return taught.astype(np.float16).astype(np.float32)
@@ -104,21 +112,33 @@ def out_of_fold(
     SerEdgeError
         When there are too few utterances to learn from some and judge the others.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     probabilities = np.zeros((len(targets), n_labels), np.float32)
     for known, judged in _folds(targets, speakers):
         if len(np.unique(targets[known])) < 2:
             raise SerEdgeError(
                 "teacher: the other speakers have one class alone; name more speakers to train on"
             )
-        regression = LogisticRegression(C=INVERSE_PENALTY, max_iter=ITERATIONS)
-        model = make_pipeline(StandardScaler(), regression)
-        model.fit(embeddings[known], targets[known])
-        rows = model.predict_proba(embeddings[judged])
-        probabilities[np.ix_(judged, regression.classes_)] = rows
+        probabilities[judged] = _taught(
+            embeddings[known], targets[known], embeddings[judged], n_labels
+        )
+    return probabilities
+
+
+def _taught(
+    known: NDArray[np.float32],
+    targets: NDArray[np.int64],
+    judged: NDArray[np.float32],
+    n_labels: int,
+) -> Probabilities:
+    """Probabilities for some embeddings of a regression on others."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    regression = LogisticRegression(C=INVERSE_PENALTY, max_iter=ITERATIONS)
+    model = make_pipeline(StandardScaler(), regression).fit(known, targets)
+    probabilities = np.zeros((len(judged), n_labels), np.float32)
+    probabilities[:, regression.classes_] = model.predict_proba(judged)
     return probabilities
 
 
