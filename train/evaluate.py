@@ -23,6 +23,7 @@ from train.dataset import ClipInputs, load_clips, load_training_clips
 from train.figures import figures_by_corpus
 from train.fit import fit
 from train.lineage import start_of
+from train.material import unlabelled_corpora
 from train.progress import say
 from train.recipe import Recipe
 from train.runs import SCORE_DECIMALS, Run, save_run, stored_figures, stored_metadata, write_arrays
@@ -90,7 +91,11 @@ def _train_and_judge(
         if not getattr(split, part):
             raise SerEdgeError(f"split {split.name}: its {part} part holds no utterance")
     start = start_of(recipe.transfer)
-    warnings = [*warnings_of(split, recipe.merge), *start.warnings(split.test)]
+    warnings = [
+        *warnings_of(split, recipe.merge),
+        *start.warnings(split.test),
+        *_teaching(recipe, split),
+    ]
     for warning in warnings:
         say(f"warning: {warning}")
     try:
@@ -120,6 +125,15 @@ def _train_and_judge(
     write_conversion_data(folder, recipe, split, fitted.metadata, place, seed)
     save_run(folder, run)
     return figures
+
+
+def _teaching(recipe: Recipe, split: Split) -> list[str]:
+    """Say what stands behind the figures beside the labels, if anything."""
+    if recipe.distillation is None:
+        return []
+    others = unlabelled_corpora(recipe.distillation, split)
+    also = f", and on recordings of {', '.join(others)} as it hears them" if others else ""
+    return [f"trained on what {recipe.distillation.teacher} makes of the recordings, too{also}"]
 
 
 def write_conversion_data(

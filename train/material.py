@@ -109,9 +109,14 @@ def unlabelled_utterances(
     distillation: Distillation, split: Split, corpora: Path | None
 ) -> list[Utterance]:
     """Recordings of the unlabelled corpora that a split does not know."""
-    known = {u.corpus for part in (split.train, split.validation, split.test) for u in part}
-    names = [name for name in distillation.unlabelled if name not in known]
+    names = unlabelled_corpora(distillation, split)
     return read_corpora(corpora or Path(), names) if names else []
+
+
+def unlabelled_corpora(distillation: Distillation, split: Split) -> list[str]:
+    """Those of the unlabelled corpora that a split does not know."""
+    known = {u.corpus for part in (split.train, split.validation, split.test) for u in part}
+    return [name for name in distillation.unlabelled if name not in known]
 
 
 def _emotions(utterances: list[Utterance]) -> NDArray[np.int64]:

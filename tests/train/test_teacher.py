@@ -110,6 +110,8 @@ def test_run_stores_what_the_teacher_thought(run, recipe, place):
         np.testing.assert_allclose(stored["probabilities"].sum(axis=1), 1.0, atol=0.01)
     described = json.loads((run / "run.json").read_text())
     assert described["recipe"]["distillation"]["teacher"] == "whisper-base"
+    taught = "trained on what whisper-base makes of the recordings, too"
+    assert taught in described["warnings"]
 
 
 def test_stored_run_is_had_again_without_the_teacher(run, recipe, place, tmp_path, monkeypatch):
@@ -178,12 +180,12 @@ def test_unlabelled_corpora_are_a_share_of_every_batch(recipe, place, tmp_path):
     assert np.all(alone.draw(64, rng) < len(train.targets))
 
 
-@pytest.mark.parametrize("damage", ["garbage", "lacks", "labels"])
+@pytest.mark.parametrize("damage", ["garbage", "zip", "lacks", "labels"])
 def test_stored_probabilities_of_something_else_are_refused(run, place, tmp_path, damage):
     path = tmp_path / TEACHER_FILE
     labels = ("neutral", "happy")
-    if damage == "garbage":
-        path.write_bytes(b"garbage")
+    if damage in ("garbage", "zip"):
+        path.write_bytes(b"garbage" if damage == "garbage" else b"PK\x03\x04 cut off")
     else:
         known = labels if damage == "lacks" else ("happy", "sad")
         utterances = ["other/one"] if damage == "lacks" else ["RAVDESS/03-01-01-01-01-01-01"]

