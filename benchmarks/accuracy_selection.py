@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import SerEdgeError
 from train.corpora import Utterance, read_corpora
-from train.lineage import INHERITED
+from train.lineage import known_speakers
 from train.splits.classes import Classes, classes_of
 from train.splits.cross_corpus import MERGE
 from train.splits.judged import is_judged
@@ -256,12 +256,10 @@ class _Provenance:
 def _provenance(classifier: Classifier) -> _Provenance:
     told = classifier.metadata.provenance
     try:
-        speakers = told["speakers"]
-        known = {*speakers["train"], *speakers["validation"], *told.get(INHERITED, ())}
         return _Provenance(
             tuple(map(str, told["corpora"])),
-            frozenset(speakers["test"]),
-            frozenset(known),
+            frozenset(told["speakers"]["test"]),
+            frozenset(known_speakers(told)),
             told.get("figures", {}).get("utterances"),
         )
     except (KeyError, TypeError, AttributeError):

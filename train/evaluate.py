@@ -23,11 +23,18 @@ from train.dataset import ClipInputs, load_clips, load_training_clips
 from train.figures import figures_by_corpus
 from train.fit import fit
 from train.lineage import start_of
-from train.material import unlabelled_corpora
+from train.material import unlabelled_corpora, unlabelled_utterances
 from train.progress import say
-from train.recipe import Recipe
+from train.recipe import Recipe, Training
 from train.runs import SCORE_DECIMALS, Run, save_run, stored_figures, stored_metadata, write_arrays
-from train.splits import Protocol, Split, automatic, random_protocol, warnings_of
+from train.splits import (
+    Protocol,
+    Split,
+    automatic,
+    random_protocol,
+    warnings_of,
+    with_fewer_for_validation,
+)
 from train.splits.names import ASED_NOTE
 from train.splits.split import by_named_speakers
 
@@ -116,6 +123,7 @@ def _train_and_judge(
         seed=seed,
         start=start,
         warnings=warnings,
+        unlabelled_speakers=_unlabelled_speakers(recipe, split, place),
         fitted=fitted,
         test=judged_on,
         utterances=test.utterances,
@@ -125,6 +133,13 @@ def _train_and_judge(
     write_conversion_data(folder, recipe, split, fitted.metadata, place, seed)
     save_run(folder, run)
     return figures
+
+
+def _unlabelled_speakers(recipe: Recipe, split: Split, place: Place) -> list[str]:
+    if recipe.distillation is None:
+        return []
+    others = unlabelled_utterances(recipe.distillation, split, place.corpora)
+    return sorted({utterance.speaker for utterance in others})
 
 
 def _teaching(recipe: Recipe, split: Split) -> list[str]:
@@ -228,7 +243,8 @@ def evaluate_recipe(
     """
     utterances = read_corpora(place.corpora, list(protocol.corpora))
     figures = {}
-    for split in protocol.split(utterances, seed):
+    for protocols_split in protocol.split(utterances, seed):
+        split, fewer = _with_fewer_for_validation(protocols_split, recipe, seed)
         trained_on = {utterance.corpus for utterance in split.train}
         fold_recipe = replace(
             recipe,
@@ -242,7 +258,7 @@ def evaluate_recipe(
         figures[split.name] = run_split(
             fold_recipe,
             split,
-            f"{name}: {protocol.described([split])}",
+            f"{name}: {protocol.described([split])}{fewer}",
             place,
             seed,
             folder / split.name,
@@ -252,3 +268,15 @@ def evaluate_recipe(
             f"WA {figures[split.name]['wa']:.3f}",
         )
     return figures
+
+
+def _with_fewer_for_validation(split: Split, recipe: Recipe, seed: int) -> tuple[Split, str]:
+    """A protocol's split as a recipe wants it, and what to add to the protocol's sentence."""
+    training = recipe.training
+    if not isinstance(training, Training):
+        return split, ""
+    most = training.validation_speakers
+    fewer = with_fewer_for_validation(split, most, seed)
+    if fewer is split:
+        return split, ""
+    return fewer, f"; of the validation speakers all but {most} of a corpus are trained on"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.metadata import ENTRY, ModelMetadata
@@ -14,6 +15,8 @@ from train.splits.caveats import SPEAKERS_NAMED
 
 # In the provenance of a model that started from another: whom the ones before it knew.
 INHERITED = "inherited_speakers"
+# In that of one with a teacher: whom it was trained on without labels.
+UNLABELLED = "unlabelled_speakers"
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,24 @@ def start_of(transfer: Transfer | None) -> Start:
     except (OSError, UnicodeDecodeError, SerEdgeError):
         return Start()
     try:
-        own = provenance["speakers"]
-        known = {*own["train"], *own["validation"], *provenance.get(INHERITED, ())}
-        return Start(digest, tuple(sorted(known)))
+        return Start(digest, tuple(sorted(known_speakers(provenance))))
     except (KeyError, TypeError):
         return Start(digest, None)
+
+
+def known_speakers(provenance: dict[str, Any]) -> set[str]:
+    """Whom a model was trained or selected on, by its own account.
+
+    Parameters
+    ----------
+    provenance : dict
+        Of its metadata.
+
+    Raises
+    ------
+    KeyError, TypeError
+        When it does not say.
+    """
+    own = provenance["speakers"]
+    more = [*provenance.get(INHERITED, ()), *provenance.get(UNLABELLED, ())]
+    return {*own["train"], *own["validation"], *more}

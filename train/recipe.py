@@ -110,6 +110,9 @@ class Training:
         and kept; 0 averages nothing, 0.999 over about a thousand batches.
     restore_best : bool
         Keep what did best on the validation speakers; otherwise the last.
+    validation_speakers : int
+        At most so many of the speakers of each corpus that a protocol holds out for validation
+        stay held out, the others are trained on; 0 leaves them all.
     """
 
     steps: int = 3000
@@ -120,6 +123,7 @@ class Training:
     validation_interval: int = 250
     average: float = 0.0
     restore_best: bool = True
+    validation_speakers: Count = 0
 
 
 @dataclass(frozen=True)

@@ -231,12 +231,15 @@ def test_speakers_that_a_model_knows_are_left_out_and_named(
     assert "say nothing about unknown voices" in with_known["protocol"]
 
 
-def test_what_a_model_began_from_counts_as_known(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("known", ["inherited_speakers", "unlabelled_speakers"])
+def test_what_a_model_began_from_or_heard_counts_as_known(
+    folder: Path, tmp_path: Path, known: str
+) -> None:
     model = model_that_says(
         tmp_path / "own.tflite",
         corpora=[DATA],
         speakers=speakers(test=["anna"]),
-        inherited_speakers=[f"{DATA}-anna"],
+        **{known: [f"{DATA}-anna"]},
     )
     with pytest.raises(SerEdgeError, match="was trained or selected on speaker folder:voices-anna"):
         accuracy(model, "--corpora", folder)

@@ -21,7 +21,7 @@ SMALL: dict[str, dict[str, object]] = {
     "edge": {"stem_channels": 8, "channels": 8, "kernels": (3,), "dropout": 0.0},
     "edge_2d": {
         "stem_channels": 4,
-        "plane_channels": (4, 8),
+        "plane_channels": 8,
         "channels": 8,
         "kernels": (3,),
         "dropout": 0.0,

@@ -16,7 +16,7 @@ from train.cache import FeatureCache
 from train.evaluate import Place, evaluate_recipe, fit_recipe, own_split, run_split
 from train.figures import figures_of
 from train.recipe import Training
-from train.splits import PROTOCOLS, Split
+from train.splits import PROTOCOLS, RAVDESS_LABELS, Protocol, Split, by_speakers
 
 from .tones import tone, touch, write_ravdess, write_tess, write_wav
 
@@ -211,6 +211,28 @@ def test_protocol_runs_every_split_and_resumes(tiny_recipe, tmp_path):
     assert set(evaluate_recipe(*arguments)) == {"test-OAF", "test-YAF"}
     assert (folder / "test-YAF" / "run.json").stat().st_mtime_ns == kept
     assert stored(folder / "test-OAF")["seed"] == 3
+
+
+@pytest.mark.parametrize(("most", "kept"), [(0, 2), (1, 1), (3, 2)])
+def test_recipe_may_train_on_speakers_held_out_for_validation(tiny_recipe, tmp_path, most, kept):
+    write_ravdess(tmp_path / "RAVDESS", range(1, 5))
+    protocol = Protocol(
+        ("RAVDESS",),
+        "by hand",
+        lambda utterances, seed: [
+            by_speakers(utterances, ["RAVDESS-01", "RAVDESS-02"], ["RAVDESS-03"], RAVDESS_LABELS)
+        ],
+    )
+    training = Training(steps=1, batch_size=4, validation_speakers=most)
+    place = Place(tmp_path, FeatureCache(tmp_path / "cache"))
+    folder = tmp_path / "runs"
+    evaluate_recipe(replace(tiny_recipe, training=training), "x", protocol, place, 0, folder)
+    run = stored(folder / "speakers")
+    assert len(run["speakers"]["validation"]) == kept
+    assert len(run["speakers"]["train"]) == 3 - kept
+    assert run["speakers"]["test"] == ["RAVDESS-03"]
+    told = "; of the validation speakers all but 1 of a corpus are trained on"
+    assert run["protocol"] == "x: by hand" + (told if kept == 1 else "")
 
 
 def test_protocol_over_corpora_merges_and_records_what_was_trained_on(tiny_recipe, tmp_path):

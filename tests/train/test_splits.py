@@ -22,6 +22,7 @@ from train.splits import (
     ravdess_5fold,
     tess_loso,
     tess_random,
+    with_fewer_for_validation,
 )
 
 PUBLISHED_FOLDS = [
@@ -290,3 +291,21 @@ def test_real_protocol(real_corpora, name, sizes):
         if name != "tess-random":
             assert not speakers(split.train) & speakers(split.validation)
             assert not speakers(split.train + split.validation) & speakers(split.test)
+
+
+@given(seed=SEEDS, most=st.integers(1, 6))
+@settings(max_examples=25, deadline=None)
+def test_with_fewer_for_validation_the_others_are_trained_on(seed, most):
+    for split in ravdess_5fold(RAVDESS, seed):
+        fewer = with_fewer_for_validation(split, most, seed)
+        assert len({u.speaker for u in fewer.validation}) == min(most, 4)
+        assert not {u.speaker for u in fewer.validation} & {u.speaker for u in fewer.train}
+        assert fewer.test == split.test
+        known = [*split.train, *split.validation]
+        assert sorted(map(str, known)) == sorted(map(str, [*fewer.train, *fewer.validation]))
+        assert with_fewer_for_validation(split, most, seed) == fewer
+
+
+def test_with_fewer_for_validation_0_keeps_all():
+    [split, *_] = ravdess_5fold(RAVDESS, 0)
+    assert with_fewer_for_validation(split, 0, 0) is split

@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
 
 from edge_runtime.errors import SerEdgeError
+from edge_runtime.metadata import ENTRY
 from train.cache import FeatureCache
 from train.corpora import read_corpora
 from train.dataset import load_clips
 from train.evaluate import Place, fit_recipe
+from train.lineage import known_speakers
 from train.material import labelled_material, training_material
 from train.recipe import Distillation, Recipe, load_recipe
 from train.splits.split import Split, by_named_speakers
@@ -40,6 +42,16 @@ def write_actors(folder: Path, actors: range) -> Path:
             sound = np.repeat(tone(RAVDESS_CODES.index(code), actor), 2)
             name = f"03-01-{code}-01-01-01-{actor:02d}.wav"
             write_wav(folder / "RAVDESS" / f"Actor_{actor:02d}" / name, sound, 2 * RATE)
+    return folder
+
+
+def with_tess(folder: Path) -> Path:
+    """Eight words of a woman of TESS, at the rate that the teacher needs."""
+    words = ("back", "bar", "base", "bath", "bean", "beg", "bite", "boat")
+    for word, path in zip(words, sorted((folder / "RAVDESS" / "Actor_05").iterdir())):
+        target = folder / "TESS" / "OAF_angry" / f"OAF_{word}_angry.wav"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
     return folder
 
 
@@ -156,12 +168,7 @@ def test_targets_are_the_weighted_mean(run, recipe, place):
 
 def test_unlabelled_corpora_are_a_share_of_every_batch(recipe, place, tmp_path):
     """TESS is unlabelled here; RAVDESS, which the split knows, is left out of them."""
-    folder = write_actors(tmp_path, range(1, 6))
-    words = ("back", "bar", "base", "bath", "bean", "beg", "bite", "boat")
-    for word, path in zip(words, sorted((folder / "RAVDESS" / "Actor_05").iterdir())):
-        target = folder / "TESS" / "OAF_angry" / f"OAF_{word}_angry.wav"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(path.read_bytes())
+    folder = with_tess(write_actors(tmp_path, range(1, 6)))
     split = split_of(recipe, Place(folder, place.cache))
     train = load_clips(split.train, split.labels, recipe, place.cache)
     distillation = Distillation("whisper-base", 0.5, ("RAVDESS", "TESS"), 0.25)
@@ -178,6 +185,19 @@ def test_unlabelled_corpora_are_a_share_of_every_batch(recipe, place, tmp_path):
         assert sum(name.startswith("TESS/") for name in stored["utterances"]) == 8
     alone = labelled_material(train, material.targets)
     assert np.all(alone.draw(64, rng) < len(train.targets))
+
+
+def test_voices_heard_without_labels_are_known(recipe, place, tmp_path):
+    folder = with_tess(write_actors(tmp_path, range(1, 6)))
+    distillation = Distillation("whisper-base", 0.5, ("TESS",), 0.25)
+    taught = replace(recipe, distillation=distillation)
+    fit_recipe(taught, Place(folder, place.cache), 0, tmp_path / "run")
+    provenance = json.loads((tmp_path / "run" / ENTRY).read_text(encoding="utf-8"))["provenance"]
+    assert provenance["unlabelled_speakers"] == ["TESS-OAF"]
+    assert {"TESS-OAF", "RAVDESS-01"} <= known_speakers(provenance)
+    assert not known_speakers(provenance) & set(provenance["speakers"]["test"])
+    (warning,) = json.loads((tmp_path / "run" / "run.json").read_text())["warnings"]
+    assert warning.endswith(", and on recordings of TESS as it hears them")
 
 
 @pytest.mark.parametrize("damage", ["garbage", "zip", "lacks", "labels"])

@@ -21,8 +21,8 @@ def edge_2d(
     input_shape: tuple[int, ...],
     n_labels: int,
     spectrum: bool = True,
-    stem_channels: int = 12,
-    plane_channels: tuple[int, int] = (16, 24),
+    stem_channels: int = 16,
+    plane_channels: int = 24,
     channels: int = 88,
     kernels: tuple[int, ...] = (5, 5, 5),
     dropout: float = 0.3,
@@ -43,10 +43,9 @@ def edge_2d(
         Whether the inputs are MFCC, which a layer turns into D bands of a spectrum; see
         `begin_with_inverse_dct`.
     stem_channels : int
-        Width of the first convolution, which halves time and frequency.
-    plane_channels : tuple of two int
-        Width of the separable convolutions that follow; the first halves the frequency, the second
-        time and frequency.
+        Width of the first convolution, which halves the time and quarters the frequency.
+    plane_channels : int
+        Width of the separable convolution that follows and halves both.
     channels : int
         Width of the blocks over time.
     kernels : tuple of int
@@ -66,29 +65,24 @@ def edge_2d(
         x = layers.Reshape((frames, 1, width))(x)
         x = layers.Conv2D(width, 1, name=SPECTRUM)(x)
     x = layers.Reshape((frames, width, 1))(x)
-    x = layers.Conv2D(stem_channels, 5, 2, padding="same", use_bias=False)(x)
+    # A convolution of one channel costs a device far more than its sums: few places of it are
+    # worth more than many.
+    x = layers.Conv2D(stem_channels, 5, (2, 4), padding="same", use_bias=False)(x)
     x = layers.ReLU()(layers.BatchNormalization()(x))
-    x = _plane(x, plane_channels[0], (1, 2))
-    x = _plane(x, plane_channels[1], (2, 2))
+    x = layers.DepthwiseConv2D(3, 2, padding="same", use_bias=False)(x)
+    x = layers.BatchNormalization()(x)
+    x = _mixed(x, plane_channels)
     x = layers.Reshape((x.shape[1], 1, x.shape[2] * x.shape[3]))(x)
-    x = layers.Conv2D(channels, 1, use_bias=False)(x)
-    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = _mixed(x, channels)
     for kernel in kernels:
         x = separable_block(x, channels, kernel)
     return keras.Model(inputs, gated_scores(x, channels, n_labels, dropout), name="edge_2d")
 
 
-def _plane(x: Any, channels: int, strides: tuple[int, int]) -> Any:
-    """Separable convolution over time and frequency that makes the plane smaller."""
-    if strides[0] == strides[1]:
-        y = layers.DepthwiseConv2D(3, strides, padding="same", use_bias=False)(x)
-    else:
-        # No kernel has strides of its own for each axis.
-        y = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
-        y = layers.AveragePooling2D(strides, padding="same")(y)
-    y = layers.BatchNormalization()(y)
-    y = layers.Conv2D(channels, 1, use_bias=False)(y)
-    return layers.ReLU()(layers.BatchNormalization()(y))
+def _mixed(x: Any, channels: int) -> Any:
+    """Each place's channels, mixed."""
+    x = layers.Conv2D(channels, 1, use_bias=False)(x)
+    return layers.ReLU()(layers.BatchNormalization()(x))
 
 
 def begin_with_inverse_dct(model: keras.Model, metadata: ModelMetadata) -> None:

@@ -8,6 +8,7 @@ from train.splits.caveats import speakers_on_both_sides, warnings_of
 from train.splits.choose import NAMES, protocol_of
 from train.splits.cross_corpus import cross_corpus, cross_corpus_protocol, leave_one_corpus_out
 from train.splits.emodb import EMODB_LABELS, emodb_loso
+from train.splits.hold_out import with_fewer_for_validation
 from train.splits.protocol import Protocol
 from train.splits.protocols import PROTOCOLS
 from train.splits.ravdess import RAVDESS_LABELS, ravdess_5fold
@@ -36,4 +37,5 @@ __all__ = [
     "tess_loso",
     "tess_random",
     "warnings_of",
+    "with_fewer_for_validation",
 ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 
 from train.corpora import Utterance
 from train.splits.classes import Classes
 from train.splits.judged import is_judged
-from train.splits.split import stratified
+from train.splits.split import Split, stratified
 
 # A fold of these is about a fifth.
 FOLDS = 5
@@ -130,3 +131,39 @@ def hold_out_validation(
     if len(judged_speakers(known)) > 1:
         return held_out_speakers(known, classes, rng)[0]
     return held_out_utterances(known, VALIDATION_SHARE, classes, rng)
+
+
+def with_fewer_for_validation(split: Split, most: int, seed: int) -> Split:
+    """Train on some of the speakers that a split holds out for validation.
+
+    Parameters
+    ----------
+    split : Split
+        As its protocol gives it.
+    most : int
+        Speakers of each corpus that validation keeps, drawn at random; 0 keeps all.
+    seed : int
+        Decides who.
+
+    Returns
+    -------
+    Split
+        With the same test part.
+    """
+    speakers: dict[str, set[str]] = {}
+    for utterance in split.validation:
+        speakers.setdefault(utterance.corpus, set()).add(utterance.speaker)
+    rng = np.random.default_rng([seed, len(split.validation)])
+    released = {
+        str(speaker)
+        for corpus in sorted(speakers)
+        for speaker in rng.permutation(sorted(speakers[corpus]))[most:]
+        if most
+    }
+    if not released:
+        return split
+    return replace(
+        split,
+        train=[*split.train, *(u for u in split.validation if u.speaker in released)],
+        validation=[u for u in split.validation if u.speaker not in released],
+    )
