@@ -60,7 +60,7 @@ bench: $(VENV)/.stamp-dev .venv-tflite/.stamp .venv-peers/.stamp  ## measure thi
 
 model: $(VENV)/.stamp-dev  ## train, convert, judge and bundle the model (needs SER_EDGE_CORPORA)
 	$(VENV)/bin/ser-train fit edge --seed $(SEED)
-	$(call judged,$(RUN),bundled/edge-seed$(SEED))
+	$(call judged,$(RUN),bundled/edge-seed$(SEED),--plot docs/images/sureness.png)
 	cp $(RUN)/model.int8.tflite edge_runtime/models/default.tflite
 	$(call other_forms,$(RUN))
 	$(MAKE) tables
@@ -104,7 +104,7 @@ define judged
 $(VENV)/bin/ser-convert $(1)/model.keras --float32 && \
 $(VENV)/bin/ser-convert $(1)/model.keras --int8 && \
 $(VENV)/bin/ser-bench accuracy $(1) $(1)/model.float32.tflite $(1)/model.int8.tflite \
-	--store benchmarks/results/$(2).json
+	--store benchmarks/results/$(2).json $(3)
 endef
 
 # $(call other_forms,RUN): the bundled network as ser-bench compares it with the int8 file, which

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.pictures import require_drawable, write_picture
 from edge_runtime.backends import BACKEND_NAMES, BACKENDS
 from edge_runtime.errors import SerEdgeError
 
@@ -85,6 +86,13 @@ def add_parser(commands: Any) -> None:
         "--store", type=Path, metavar="FILE.json", help="keep the result, every prediction included"
     )
     parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE.png",
+        help="draw how sure the models are of what is right: reliability, and how much is right "
+        "of what is answered at each rejection threshold",
+    )
+    parser.add_argument(
         "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
     )
     parser.set_defaults(work=accuracy, wrong_usage=parser.error)
@@ -108,6 +116,7 @@ def accuracy(arguments: argparse.Namespace) -> int:
     from edge_runtime.classifier import Classifier
     from train.corpora import corpora_folder
 
+    require_drawable(arguments.plot, (".png",))
     run, models = _run_and_models(arguments)
     corpora = corpora_folder(arguments.corpora)
     classifiers = [Classifier(path, arguments.backend) for path in models]
@@ -119,6 +128,10 @@ def accuracy(arguments: argparse.Namespace) -> int:
     if arguments.store:
         store(result, arguments.store)
     print(json.dumps(result) if arguments.format == "jsonl" else as_text(result))
+    if arguments.plot:
+        from benchmarks.accuracy_plot import sureness
+
+        write_picture(sureness(result), arguments.plot)
     return 0
 
 

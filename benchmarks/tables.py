@@ -17,6 +17,7 @@ import numpy as np
 from benchmarks.accuracy_tables import conditions_table, streaming_labels_table, streaming_table
 from benchmarks.arm64_tables import cheapest_list, counts_table, peers_list, suite_list
 from benchmarks.conversion_tables import conversions_table
+from benchmarks.coverage import coverage_table
 from benchmarks.daemon_tables import listening_table, nonspeech_table, soak_table
 from benchmarks.daemon_tables import targets_list as daemon_targets
 from benchmarks.edge_int8_table import edge_int8_table
@@ -223,6 +224,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "protocols": _protocol_table,
     "bundled": _bundled_table,
     "bundled-file": _bundled_file,
+    "coverage": coverage_table,
     "features": _features_table,
     "features-targets": partial(daemon_targets, "features"),
     "peers": peers_table,

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pictures import require_drawable
 from benchmarks.results import store
 from edge_runtime.backends import BACKEND_NAMES, MAX_THREADS
 from edge_runtime.errors import SerEdgeError
@@ -88,7 +89,7 @@ def latency(arguments: argparse.Namespace) -> int:
         raise SerEdgeError(
             f"--hop must be above 0 and at most {LONGEST_HOP_SECONDS:g} seconds here, not {hop:g}"
         )
-    _require_drawable(arguments.plot)
+    require_drawable(arguments.plot, (".png", ".html"))
     chosen, missing = configurations(
         arguments.models or shipped_models(),
         arguments.backend,
@@ -106,18 +107,6 @@ def latency(arguments: argparse.Namespace) -> int:
 
         write_plot(result, arguments.plot)
     return 0
-
-
-def _require_drawable(path: Path | None) -> None:
-    """Refuse before the measurement what would fail after it."""
-    if path is None:
-        return
-    if path.suffix not in (".png", ".html"):
-        raise SerEdgeError(f"--plot {path}: the name must end in .png or .html")
-    try:
-        import matplotlib  # noqa: F401 - whether it is there
-    except ModuleNotFoundError as error:
-        raise SerEdgeError("--plot needs matplotlib: pip install 'ser-edge[bench]'") from error
 
 
 def _positive(text: str) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.contenders import CONTENDERS
+from benchmarks.pictures import require_drawable, write_picture
 from benchmarks.results import store
 from edge_runtime.errors import SerEdgeError
 
@@ -60,8 +60,7 @@ def peers(arguments: argparse.Namespace) -> int:
     """Do ``ser-bench peers``."""
     if arguments.rounds < 1:
         raise SerEdgeError(f"--rounds must be at least 1, not {arguments.rounds}")
-    if arguments.plot and find_spec("matplotlib") is None:
-        raise SerEdgeError("--plot needs matplotlib: pip install 'ser-edge[bench]'")
+    require_drawable(arguments.plot, (".png",))
     earlier = _earlier(arguments.against) if arguments.against else None
     from benchmarks.peers.bench import bench_peers
     from benchmarks.peers.report import as_text
@@ -76,9 +75,9 @@ def peers(arguments: argparse.Namespace) -> int:
         store(result, arguments.store)
     print(json.dumps(result) if arguments.format == "jsonl" else as_text(result))
     if arguments.plot:
-        from benchmarks.peers.plot import draw
+        from benchmarks.peers.plot import decisions
 
-        draw(result, arguments.plot)
+        write_picture(decisions(result), arguments.plot)
     return 0
 
 

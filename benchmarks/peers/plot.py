@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import matplotlib
+from matplotlib.figure import Figure
 
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
-
-from edge_runtime.errors import SerEdgeError
+from train.plots import in_house_style, to_png
 
 OURS_COLOUR, PEERS_COLOUR = "tab:blue", "0.6"
 
 
-def draw(result: dict[str, Any], path: Path) -> None:
-    """Draw a result into a PNG file.
+@in_house_style
+def decisions(result: dict[str, Any]) -> bytes:
+    """Draw how long one decision takes.
 
     Parameters
     ----------
     result : dict
         What `benchmarks.peers.bench.bench_peers` gave.
-    path : Path
-        The file to write.
 
-    Raises
-    ------
-    SerEdgeError
-        When it cannot be written.
+    Returns
+    -------
+    bytes
+        A PNG.
     """
     rows = sorted(result["contenders"].items(), key=lambda item: -float(item[1]["ratio"]["p50"]))
     names = [name for name, _ in rows]
@@ -36,7 +31,8 @@ def draw(result: dict[str, Any], path: Path) -> None:
     beyond = [one["milliseconds"]["p90"] - one["milliseconds"]["p50"] for _, one in rows]
     colours = [OURS_COLOUR if name.startswith("ser-edge") else PEERS_COLOUR for name in names]
     height = 1.2 + 0.32 * len(rows)
-    figure, axes = plt.subplots(figsize=(9.0, height), constrained_layout=True)
+    figure = Figure(figsize=(9.0, height), layout="constrained")
+    axes = figure.add_subplot()
     bars = axes.barh(
         names, medians, xerr=[[0.0] * len(rows), beyond], color=colours, ecolor="0.2", capsize=2
     )
@@ -44,9 +40,4 @@ def draw(result: dict[str, Any], path: Path) -> None:
     axes.set(xscale="log", xlabel="ms for one decision, median; the line ends at p90")
     axes.margins(x=0.15)
     axes.set_title(f"{result['machine']['processor']}, one thread; x: times ser-edge-int8")
-    try:
-        figure.savefig(path, format="png", dpi=110)
-    except OSError as error:
-        raise SerEdgeError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        plt.close(figure)
+    return to_png(figure)

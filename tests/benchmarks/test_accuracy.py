@@ -154,6 +154,18 @@ def test_a_model_file_alone_is_judged_on_the_test_speakers_that_it_names(
     assert "streams" not in one
 
 
+def test_how_sure_it_is_can_be_drawn(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = model_that_says(tmp_path / "own.tflite")
+    options = ("--corpora", folder, "--data", DATA, "--include-training-speakers")
+    plot = tmp_path / "new" / "sure.png"
+    judged(capsys, model, *options, "--plot", plot)
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(SerEdgeError, match=r"^--plot a\.pdf: the name must end in \.png$"):
+        accuracy(model, *options, "--plot", "a.pdf")
+
+
 def test_conditions_and_streams_are_judged_and_several_processes_find_the_same(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
