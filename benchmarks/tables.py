@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.ablation_tables import ablation_table
 from benchmarks.accuracy_tables import conditions_table, streaming_labels_table, streaming_table
 from benchmarks.arm64_tables import cheapest_list, counts_table, peers_list, suite_list
 from benchmarks.conversion_tables import conversions_table
@@ -225,6 +226,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "bundled": _bundled_table,
     "bundled-file": _bundled_file,
     "coverage": coverage_table,
+    "ablation": ablation_table,
     "features": _features_table,
     "features-targets": partial(daemon_targets, "features"),
     "peers": peers_table,

@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_fit(commands)
     _add_evaluate(commands)
     _add_search(commands)
+    _add_ablate(commands)
     _add_predict(commands)
     _add_report(commands)
     return parser
@@ -167,8 +168,41 @@ def _add_report(commands: Any) -> None:
     report.set_defaults(work=_report)
 
 
+def _add_ablate(commands: Any) -> None:
+    ablate = commands.add_parser(
+        "ablate",
+        help="say what each part of a recipe is worth: train variants, judged on validation",
+    )
+    ablate.add_argument("file", type=Path, help="the variants, a .toml file")
+    _add_place(ablate)
+    ablate.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="STEP",
+        help="variants to train, so that several processes share the work (default: all)",
+    )
+    ablate.add_argument(
+        "--store", type=Path, metavar="FILE.json", help="keep all results in one file"
+    )
+    _add_format(ablate)
+    ablate.set_defaults(work=_ablate)
+
+
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="name of a bundled recipe, or a .toml file")
+    _add_place(parser)
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        default=0,
+        metavar="N",
+        help="of everything drawn: split, varied copies, weights, batches, values that a search "
+        "tries (default: 0)",
+    )
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
     _add_corpora(parser)
     parser.add_argument(
         "--out",
@@ -183,14 +217,6 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         default=Path("cache"),
         metavar="DIR",
         help="where features are kept (default: cache)",
-    )
-    parser.add_argument(
-        "--seed",
-        type=_seed,
-        default=0,
-        metavar="N",
-        help="of everything drawn: split, varied copies, weights, batches, values that a search "
-        "tries (default: 0)",
     )
     _add_jobs(parser)
     parser.add_argument(
@@ -384,6 +410,24 @@ def _search(arguments: argparse.Namespace) -> int:
     best = search(recipe, place, arguments.seed, arguments.trials, folder)
     print(f"{best.path}: validation UAR {best.uar:.3f} after {best.trials} trials; train it with")
     print(f"  ser-train fit {best.path}")
+    return 0
+
+
+def _ablate(arguments: argparse.Namespace) -> int:
+    from train.ablation import load_ablation, run_ablation, store, stored_results
+    from train.ablation_table import as_text
+
+    ablation = load_ablation(arguments.file)
+    folder = arguments.out / f"ablation-{arguments.file.stem}"
+    run_ablation(ablation, _place(arguments, ablation.corpora), folder, arguments.only)
+    results = stored_results(ablation, folder)
+    if arguments.store:
+        store(results, arguments.store)
+    if arguments.format == "jsonl":
+        for result in results:
+            print(json.dumps(result))
+    else:
+        print(as_text(results))
     return 0
 
 

@@ -245,15 +245,7 @@ def evaluate_recipe(
     figures = {}
     for protocols_split in protocol.split(utterances, seed):
         split, fewer = _with_fewer_for_validation(protocols_split, recipe, seed)
-        trained_on = {utterance.corpus for utterance in split.train}
-        fold_recipe = replace(
-            recipe,
-            merge=_left_out({**recipe.merge, **protocol.merge}, split.labels),
-            corpora=tuple(corpus for corpus in protocol.corpora if corpus in trained_on),
-            labels=split.labels,
-            validation_speakers=(),
-            test_speakers=(),
-        )
+        fold_recipe = on_split(recipe, protocol, split)
         say(f"{name} {split.name}, seed {seed}")
         figures[split.name] = run_split(
             fold_recipe,
@@ -268,6 +260,19 @@ def evaluate_recipe(
             f"WA {figures[split.name]['wa']:.3f}",
         )
     return figures
+
+
+def on_split(recipe: Recipe, protocol: Protocol, split: Split) -> Recipe:
+    """The recipe for a split of a protocol: of its corpora, with its labels and merges."""
+    trained_on = {utterance.corpus for utterance in split.train}
+    return replace(
+        recipe,
+        merge=_left_out({**recipe.merge, **protocol.merge}, split.labels),
+        corpora=tuple(corpus for corpus in protocol.corpora if corpus in trained_on),
+        labels=split.labels,
+        validation_speakers=(),
+        test_speakers=(),
+    )
 
 
 def _with_fewer_for_validation(split: Split, recipe: Recipe, seed: int) -> tuple[Split, str]:

@@ -28,7 +28,7 @@ def space_of(recipe: Recipe) -> Space:
     """What may vary, checked before anything is trained."""
     if not recipe.search:
         raise SerEdgeError(f"recipe {recipe.name}: nothing to search; give it a table {EXAMPLE}")
-    known = _known_values(recipe)
+    known = known_values(recipe)
     for key in recipe.search:
         if key not in known:
             near = [name for name in known if name.partition(".")[0] == key.partition(".")[0]]
@@ -37,7 +37,7 @@ def space_of(recipe: Recipe) -> Space:
     return {key: _distribution(key, spec, known[key]) for key, spec in recipe.search.items()}
 
 
-def _known_values(recipe: Recipe) -> dict[str, Any]:
+def known_values(recipe: Recipe) -> dict[str, Any]:
     """What a recipe says, or leaves to defaults, of everything that may vary."""
     fields = recipe.to_dict()
     architecture = ARCHITECTURES.get(recipe.architecture)
@@ -103,7 +103,7 @@ def is_number(value: Any) -> bool:
 
 def own_values(recipe: Recipe, space: Space) -> dict[str, Any]:
     """The recipe's own values, encoded, as far as they lie in the space."""
-    known = _known_values(recipe)
+    known = known_values(recipe)
     own: dict[str, Any] = {}
     for key, distribution in space.items():
         value = known[key]
