@@ -45,7 +45,7 @@ PUBLISHED = {
         "other corpora only: EMO-DB and IEMOCAP by its own splits", "Aftab et al., ICASSP 2022"
     ),
     "edge": Published("ours", "nothing published"),
-    "edge-2d": Published("ours, a candidate", "nothing published"),
+    "edge-1d": Published("ours, the first", "nothing published"),
 }
 # Recipes that change one thing about another.
 VARIANTS = {"tess-lstm123-sequence": "tess-lstm123", "tess-lstm-prosody": "tess-lstm"}
