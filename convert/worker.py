@@ -69,15 +69,16 @@ def tflite(task: Task, arrays: Arrays) -> Answer:
 def quantise(task: Task, arrays: Arrays) -> Answer:
     """Write an int8 or int16 file of a float .tflite file; tells the layers' errors of int8."""
     from convert import quantise as steps
+    from convert.compact import compact
 
     network, windows = Path(task["network"]).read_bytes(), arrays["windows"]
     output = Path(task["output"])
     if task["kind"] == "int16":
-        output.write_bytes(steps.quantised_int16(network, windows))
+        output.write_bytes(compact(steps.quantised_int16(network, windows)))
         return {}, {}
     noted = steps.calibrated(network, windows, task["ranges"])
     dense, kept = task["per_channel_dense"], tuple(task["float_layers"])
-    output.write_bytes(steps.quantised_int8(noted, dense, kept))
+    output.write_bytes(compact(steps.quantised_int8(noted, dense, kept)))
     return {}, {}
 
 

@@ -23,7 +23,7 @@ def edge_2d(
     spectrum: bool = True,
     stem_channels: int = 16,
     plane_channels: int = 24,
-    channels: int = 92,
+    channels: int = 100,
     kernels: tuple[int, ...] = (5, 5, 5),
     dropout: float = 0.3,
 ) -> keras.Model:
