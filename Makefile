@@ -13,10 +13,11 @@ SEED ?= 0
 SEEDS ?= 3
 SYSTEMS ?= $(basename $(notdir $(wildcard train/recipes/*.toml)))
 RUN := runs/edge-seed$(SEED)
-# Of every recipe one split is converted to all targets; of edge every fold and seed to int8.
+# Of every recipe one split is converted to all targets; of edge every split and seed to int8.
 FIRST_SPLITS = $(dir $(wildcard runs/ravdess-5fold/*-seed$(SEED)/fold1/run.json \
 	runs/tess-random/*-seed$(SEED)/random/run.json))
-EDGE_FOLDS = $(dir $(wildcard runs/ravdess-5fold/edge-seed*/fold*/run.json))
+EDGE_FOLDS = $(dir $(wildcard runs/ravdess-5fold/edge-seed*/*/run.json \
+	runs/tess-loso/edge-seed*/*/run.json runs/emodb-loso/edge-seed*/*/run.json))
 DOCUMENTS := README.md docs/results.md docs/cost.md docs/hardware.md docs/daemon.md edge_runtime/models/default.md
 
 # The lightest environments a device may have, where the tests check what the runtime needs.
@@ -33,7 +34,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test cov lint types bench model protocols systems conversions tables clean distclean test-environments debian-packages
+.PHONY: help demo test cov lint types bench model systems conversions tables clean distclean test-environments debian-packages
 
 help:  ## show this list
 	@echo "ser-edge: make TARGET [PYTHON=python3.12]"
@@ -63,15 +64,6 @@ model: $(VENV)/.stamp-dev  ## train, convert, judge and bundle the model (needs 
 	$(call judged,$(RUN),bundled/edge-seed$(SEED),--plot docs/images/sureness.png)
 	cp $(RUN)/model.int8.tflite edge_runtime/models/default.tflite
 	$(call other_forms,$(RUN))
-	$(MAKE) tables
-
-protocols: $(VENV)/.stamp-dev  ## judge the recipe on ravdess-5fold and tess-loso (an hour)
-	@for protocol in ravdess-5fold tess-loso; do \
-		$(VENV)/bin/ser-train evaluate edge --protocol $$protocol --seed $(SEED); \
-		for run in runs/$$protocol/edge-seed$(SEED)/*/; do \
-			$(call judged,$$run,$$protocol/edge-seed$(SEED)-$$(basename $$run)); \
-		done; \
-	done
 	$(MAKE) tables
 
 systems: $(VENV)/.stamp-dev  ## train and judge the published systems by every protocol; resumable; hours

@@ -50,6 +50,8 @@ def made(report: Record, why: str, folders: tuple[Path, ...]) -> Record:
                 for figure in ("uar", "ece")
                 for when in ("before", "after")
             },
+            # Calibration errors of folds cannot be averaged: small ones are larger by chance.
+            "reliability_after": test["after"]["reliability"],
         },
         "temperature": round(report["calibration"]["temperature"], 4),
         "backends": {name: _backend(ran, folders) for name, ran in report["backends"].items()},

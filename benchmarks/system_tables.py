@@ -17,6 +17,7 @@ Figure = Callable[[Run], float]
 
 # A protocol's figure is that of all of its splits, and of nothing less.
 N_SPLITS = {"tess-random": 1, "tess-loso": 2, "ravdess-5fold": 5, "emodb-loso": 10}
+ALL_SPLITS = {**N_SPLITS, "cross-corpus": 6}
 NOTHING = "-"
 
 
@@ -26,7 +27,7 @@ def systems_table(results: Results) -> str:
     rows = [["recipe", "parameters", "published", *map(_heading, N_SPLITS)]]
     for recipe in recipes(run["recipe"] for run in runs):
         own = [run for run in runs if run["recipe"] == recipe]
-        figures = [spread(_by_seed(own, name, _headline(name))) for name in N_SPLITS]
+        figures = [spread(by_seed(own, name, headline(name))) for name in N_SPLITS]
         rows.append([recipe, _parameters(own), published_text(recipe), *figures])
     return markdown(rows)
 
@@ -58,7 +59,7 @@ def classes_table(results: Results) -> str:
     rows = [["recipe", *LABELS]]
     for recipe in recipes(run["recipe"] for run in runs):
         own = [run for run in runs if run["recipe"] == recipe]
-        recalls = [spread(_by_seed(own, "tess-loso", _recall(label)), 2) for label in LABELS]
+        recalls = [spread(by_seed(own, "tess-loso", recall_of(label)), 2) for label in LABELS]
         rows.append([recipe, *recalls])
     return markdown(rows)
 
@@ -67,19 +68,20 @@ def _heading(protocol: str) -> str:
     return f"{protocol} {'WA' if protocol == 'tess-random' else 'UAR'}"
 
 
-def _headline(protocol: str) -> Figure:
+def headline(protocol: str) -> Figure:
     """The figure that is quoted: the accuracy where the publications have that."""
     name = "wa" if protocol == "tess-random" else "uar"
     return lambda run: float(run["figures"][name])
 
 
-def _recall(label: str) -> Figure:
-    return lambda run: float(run["figures"]["recall"][label])
+def recall_of(label: str) -> Figure:
+    """A class's recall; not a number where a test part has none of it."""
+    return lambda run: float(run["figures"]["recall"].get(label, np.nan))
 
 
 def _place(run: Run) -> tuple[int, str, int, int, str]:
     """Where a run stands in the record."""
-    known, protocols = recipes(), list(N_SPLITS)
+    known, protocols = recipes(), list(ALL_SPLITS)
     recipe, protocol = run["recipe"], run["protocol_name"]
     return (
         known.index(recipe) if recipe in known else len(known),
@@ -90,16 +92,16 @@ def _place(run: Run) -> tuple[int, str, int, int, str]:
     )
 
 
-def _by_seed(runs: list[Run], protocol: str, figure: Figure) -> list[float]:
+def by_seed(runs: list[Run], protocol: str, figure: Figure) -> list[float]:
     """A protocol's figure for each seed of which all splits are there: the mean over them."""
     by_seed: dict[int, dict[str, float]] = {}
     for run in runs:
         if run["protocol_name"] == protocol:
             by_seed.setdefault(run["seed"], {})[run["split"]] = figure(run)
     return [
-        float(np.mean(list(splits.values())))
+        float(np.nanmean(list(splits.values())))
         for splits in by_seed.values()
-        if len(splits) == N_SPLITS[protocol]
+        if len(splits) == ALL_SPLITS[protocol]
     ]
 
 

@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.ablation_tables import ablation_table
 from benchmarks.accuracy_tables import conditions_table, streaming_labels_table, streaming_table
 from benchmarks.arm64_tables import cheapest_list, counts_table, peers_list, suite_list
@@ -22,6 +20,7 @@ from benchmarks.coverage import coverage_table
 from benchmarks.daemon_tables import listening_table, nonspeech_table, soak_table
 from benchmarks.daemon_tables import targets_list as daemon_targets
 from benchmarks.edge_int8_table import edge_int8_table
+from benchmarks.edge_tables import cross_corpus_table, edge_table
 from benchmarks.hardware_page import hardware_table
 from benchmarks.limit_text import limit_table, products_table
 from benchmarks.markdown import markdown
@@ -78,52 +77,6 @@ def _table(name: str, results: Results, path: Path) -> str:
     if name not in TABLES:
         raise SerEdgeError(f"{path}: asks for the unknown table {name!r}")
     return TABLES[name](results)
-
-
-def _protocol_table(results: Results) -> str:
-    """UAR and WA of every protocol, split and model file."""
-    rows = [["protocol", "split", "seed", "model", "UAR", "WA", "utterances", "KB"]]
-    for kind, runs in results.items():
-        if kind not in PROTOCOLS:
-            continue
-        for run in runs:
-            for name, model in run["models"].items():
-                figures = model["figures"]
-                rows.append(
-                    [
-                        kind,
-                        run["split"],
-                        str(run["seed"]),
-                        _variant(name),
-                        f"{figures['uar']:.3f}",
-                        f"{figures['wa']:.3f}",
-                        str(figures["utterances"]),
-                        f"{model['bytes'] / 1024:.0f}",
-                    ]
-                )
-        rows += _means(kind, runs)
-    return markdown(rows)
-
-
-def _means(kind: str, runs: list[dict[str, Any]]) -> list[list[str]]:
-    rows = []
-    for name in runs[0]["models"]:
-        uar = np.array([run["models"][name]["figures"]["uar"] for run in runs])
-        wa = np.array([run["models"][name]["figures"]["wa"] for run in runs])
-        seeds = ", ".join(sorted({str(run["seed"]) for run in runs}))
-        rows.append(
-            [
-                f"**{kind}**",
-                f"mean of {len(runs)}",
-                seeds,
-                _variant(name),
-                f"**{uar.mean():.3f}**",
-                f"**{wa.mean():.3f}**",
-                "",
-                "",
-            ]
-        )
-    return rows
 
 
 def _bundled_table(results: Results) -> str:
@@ -220,9 +173,9 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names)
 
 
-PROTOCOLS = ("ravdess-5fold", "tess-loso")
 TABLES: dict[str, Callable[[Results], str]] = {
-    "protocols": _protocol_table,
+    "edge": edge_table,
+    "cross-corpus": cross_corpus_table,
     "bundled": _bundled_table,
     "bundled-file": _bundled_file,
     "coverage": coverage_table,
@@ -247,7 +200,9 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "systems-runs": runs_table,
     "systems-classes": classes_table,
     "conversions": conversions_table,
-    "conversions-edge": edge_int8_table,
+    "conversions-edge": partial(edge_int8_table, protocol="ravdess-5fold"),
+    "conversions-edge-tess": partial(edge_int8_table, protocol="tess-loso"),
+    "conversions-edge-emodb": partial(edge_int8_table, protocol="emodb-loso"),
     "preparation": preparation_table,
     "preparation-targets": targets_list,
     "settings": settings_table,

@@ -33,10 +33,19 @@ def record(target: str, drop: float = 0.4, agreement: float = 0.99, **changes: A
         "attempts": [PLAIN],
         "size": 102400,
         "agreement": agreement,
-        "test": {"uar_drop": drop, "agreement": agreement - 0.005},
+        "test": {
+            "uar_drop": drop,
+            "agreement": agreement - 0.005,
+            "reliability_after": reliability((0.5, 0.4, 10), (0.9, 0.9, 30)),
+        },
         "backends": backends,
         **changes,
     }
+
+
+def reliability(*bins: tuple[float, float, int]) -> list[dict[str, Any]]:
+    empty = {"confidence": None, "accuracy": None, "count": 0}
+    return [empty, *(dict(zip(("confidence", "accuracy", "count"), one)) for one in bins)]
 
 
 def run(recipe: str, split: str = "fold1", seed: int = 0, **targets: dict) -> dict[str, Any]:
@@ -159,7 +168,7 @@ def edge(seed: int, drops: list[float], **changes: Any) -> list[dict[str, Any]]:
 
 
 def edge_rows(*runs: dict[str, Any]) -> tuple[str, dict[str, list[str]]]:
-    text = edge_int8_table({"conversions": list(runs)})
+    text = edge_int8_table({"conversions": list(runs)}, "ravdess-5fold")
     rows = [line[2:-2].split(" | ") for line in text.splitlines() if line.startswith("|")]
     return text, {row[0]: row[1:] for row in rows}
 
@@ -188,6 +197,21 @@ def test_the_drop_is_the_mean_over_folds_then_over_seeds():
         "at least 98: met",
     ]
     assert rows["same label, % of utterances, least"][-2:] == ["98.50", "at least 98: met"]
+
+
+def test_calibration_is_judged_over_the_utterances_of_all_folds():
+    """Too sure in one fold and too unsure in the other, one is right on the whole."""
+    runs = edge(0, [0.2] * 5)
+    for fold, accuracy in zip(runs, (0.3, 0.7, 0.5, 0.5, 0.5)):
+        fold["targets"]["int8"]["test"]["reliability_after"] = reliability((0.5, accuracy, 20))
+    _, rows = edge_rows(*runs)
+    assert rows["ECE, over all folds"] == [
+        "0.000",
+        "0.000 (1)",
+        "at most 0.05: met so far, 1 of 3 seeds",
+    ]
+    _, rows = edge_rows(*edge(0, [0.2] * 5))
+    assert rows["ECE, over all folds"][0] == "0.025"
 
 
 def test_a_target_that_is_missed_is_missed():

@@ -46,4 +46,5 @@ def test_command_gives_a_line_for_each(tmp_path: Path) -> None:
         "tess-loso edge 5",
         "ravdess-5fold edge 5",
         "emodb-loso edge 5",
+        "cross-corpus edge 5",
     ]

@@ -20,11 +20,7 @@ DOCUMENTS = [
     *(f"docs/{name}.md" for name in ("results", "cost", "hardware", "daemon")),
     "edge_runtime/models/default.md",
 ]
-JUDGED = sorted(
-    path
-    for kind in ("bundled", "ravdess-5fold", "tess-loso")
-    for path in (RESULTS / kind).glob("*.json")
-)
+JUDGED = sorted((RESULTS / "bundled").glob("*.json"))
 
 
 def ser_bench(*arguments: object) -> subprocess.CompletedProcess[str]:
