@@ -30,7 +30,7 @@ else:
     import tomli as tomllib
 
 BASE = "as it is"
-KEYS = {"recipe", "judge", "about", "seeds", "on", "steps"}
+KEYS = {"recipe", "values", "judge", "about", "seeds", "on", "steps"}
 STEP_KEYS = {"name", "recipe", "values", "without"}
 ON_KEYS = {"protocol", "data", "test_on", "splits"}
 PARTS = ("validation", "test")
@@ -92,7 +92,8 @@ def load_ablation(path: Path) -> Ablation:
     Parameters
     ----------
     path : Path
-        With ``recipe``, ``judge``, ``about``, ``seeds``, tables ``[[on]]`` (``protocol``, with
+        With ``recipe`` and ``values`` (what is other than in it, by dotted key, in all variants
+        made of it), ``judge``, ``about``, ``seeds``, tables ``[[on]]`` (``protocol``, with
         ``data`` and ``test_on`` where it takes them, and ``splits``) and tables ``[[steps]]``
         (``name``, and ``values`` by dotted key, tables ``without`` which, or another ``recipe``).
 
@@ -120,7 +121,7 @@ def _ablation(fields: dict[str, Any]) -> Ablation:
     judge = fields.get("judge", "validation")
     if judge not in PARTS:
         raise SerEdgeError(f"judge must be {' or '.join(PARTS)}, not {judge!r}")
-    base = load_recipe(fields["recipe"])
+    base = _changed(load_recipe(fields["recipe"]), fields.get("values", {}))
     steps = [Step(BASE, base, {}), *(_step(base, given) for given in fields.get("steps", []))]
     names = [step.name for step in steps]
     twice = [name for name in names if names.count(name) > 1]
@@ -136,12 +137,18 @@ def _step(base: Recipe, given: dict[str, Any]) -> Step:
     values = {**given.get("values", {}), **dict.fromkeys(given.get("without", []))}
     named = {"recipe": given["recipe"]} if "recipe" in given else {}
     recipe = load_recipe(given["recipe"]) if named else base
+    return Step(str(given["name"]), _changed(recipe, values), {**named, **values})
+
+
+def _changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:
+    """A recipe with other values by dotted key; None takes a table away."""
     known = known_values(recipe)
+    # Of the other tables the recipe itself refuses what it does not know.
     unknown = [key for key in values if key.startswith("model.") and key not in known]
     if unknown:
         options = ", ".join(key for key in known if key.startswith("model."))
-        raise SerEdgeError(f"steps: unknown key {unknown[0]!r}; known are {options}")
-    return Step(str(given["name"]), with_values(recipe, values), {**named, **values})
+        raise SerEdgeError(f"unknown key {unknown[0]!r}; known are {options}")
+    return with_values(recipe, values)
 
 
 def _on(given: dict[str, Any]) -> tuple[Protocol, tuple[str, ...]]:

@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from train.ablation import load_ablation
 from train.ablation_table import HEAD, rows
 from train.cli import main
+from train.splits import PROTOCOLS
 
 from .tones import RECIPE
 
+FILES = Path(__file__).parents[2] / "benchmarks" / "ablations"
 SHORT = RECIPE.replace("steps = 20", "steps = 2").replace("batch_size = 16", "batch_size = 4")
 VARIANTS = """
 recipe = "{recipe}"
@@ -128,6 +131,19 @@ def test_unknown_variant_and_missing_file_are_one_line(tone_corpora, tmp_path, c
     assert capfd.readouterr().err == (
         "ser-train: --only: unknown 'narrower'; known are as it is, wider / slower\n"
     )
+
+
+@pytest.mark.parametrize("path", sorted(FILES.glob("*.toml")), ids=lambda path: path.stem)
+def test_files_that_come_with_the_project_say_what_they_vary(path):
+    ablation = load_ablation(path)
+    base, *steps = ablation.steps
+    assert base.recipe.name == "edge"
+    assert len(steps) >= 3
+    assert all(step.recipe.to_dict() != base.recipe.to_dict() for step in steps)
+    assert ablation.about
+    for protocol, _ in ablation.on:
+        judged_apart = protocol.description != PROTOCOLS["cross-corpus"].description
+        assert ablation.judge == "validation" or judged_apart
 
 
 def result(step: str, seed: int, uar: float) -> dict[str, object]:

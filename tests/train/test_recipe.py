@@ -10,6 +10,7 @@ from edge_runtime.errors import SerEdgeError
 from edge_runtime.metadata import LABELS
 from train.architectures import build
 from train.recipe import load_recipe
+from train.splits.cross_corpus import CORPORA
 
 from .tones import RECIPE
 
@@ -40,7 +41,7 @@ def test_bundled_recipe():
     recipe = load_recipe("edge")
     assert recipe.name == "edge"
     assert recipe.labels == LABELS
-    assert recipe.corpora == ("TESS", "RAVDESS")
+    assert recipe.corpora == CORPORA
     assert recipe.features.kinds == ("mfcc",)
     assert not set(recipe.validation_speakers) & set(recipe.test_speakers)
     model = build(
