@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import flatbuffers
@@ -12,6 +13,8 @@ FILE_IDENTIFIER = b"TFL3"
 FIRST_SIZE = 1 << 16
 # Interpreters read weights where they lie in the file.
 WEIGHTS_ALIGNMENT = 16
+# What networks within networks put in front of a layer's name.
+OUTER = re.compile(rb"^(functional(_\d+)*/)+")
 
 
 class _SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
@@ -34,11 +37,13 @@ class _SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
 
 
 def compact(network: bytes) -> bytes:
-    """Let equal arrays of a network be one.
+    """Let equal arrays of a network be one, and the names of its tensors short.
 
     An int8 network has a zero point of eight bytes for every channel of every layer, and all of
     weights and biases are zero: written once for each length they are a seventh of a small file
-    less. Every interpreter reads such a file, for whatever refers to an array names its place.
+    less. Every interpreter reads such a file, for whatever refers to an array names its place. The
+    converter names a tensor after every layer that it fused; the first of them, the last to
+    compute, is kept.
 
     Parameters
     ----------
@@ -48,7 +53,7 @@ def compact(network: bytes) -> bytes:
     Returns
     -------
     bytes
-        The same network.
+        The same network, with other names of tensors.
 
     References
     ----------
@@ -56,6 +61,9 @@ def compact(network: bytes) -> bytes:
     the same (https://flatbuffers.dev/internals/).
     """
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(network))
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            tensor.name = OUTER.sub(b"", tensor.name.partition(b";")[0])
     builder = _SharingBuilder()
     builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
     return bytes(builder.Output())

@@ -72,5 +72,34 @@ def departure(original: Scores, converted: Scores) -> dict[str, Any]:
     }
 
 
+def embedding_departure(original: Scores, converted: Scores) -> dict[str, Any]:
+    """How far a converted model's embeddings are from the original's, on the same inputs.
+
+    Parameters
+    ----------
+    original, converted : ndarray of float32, shape (n, size)
+        Embeddings.
+
+    Returns
+    -------
+    dict
+        ``size``; ``correlation``, that of all values about their own mean over the inputs, and
+        ``least_correlation`` of an input: 1 where they tell inputs apart alike, 0 where they have
+        nothing in common.
+    """
+    one, other = original - original.mean(axis=0), converted - converted.mean(axis=0)
+    by_input = np.sum(one * other, axis=1) / _lengths(one, other)
+    return {
+        "size": original.shape[1],
+        "correlation": _rounded(np.sum(one * other) / _lengths(one.ravel(), other.ravel())),
+        "least_correlation": _rounded(by_input.min()),
+    }
+
+
+def _lengths(one: Scores, other: Scores) -> Any:
+    product = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
+    return np.maximum(product, np.finfo(np.float32).tiny)
+
+
 def _rounded(value: Any) -> float:
     return round(float(value), 4)

@@ -14,6 +14,7 @@ import numpy as np
 
 from convert.child import Arrays, serve
 from edge_runtime.backends import load_backend
+from edge_runtime.metadata import OUTPUTS
 
 WARM_UP = 3
 
@@ -35,7 +36,8 @@ def judge(task: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]
         of one step of the scores, 0.0 in float), ``python``, and the latency of one run on one
         thread, ``latency_ms_p50`` and ``latency_ms_p90``.
     arrays : dict of ndarray
-        ``scores``, (n, n_labels): the first output as it is.
+        The outputs as they are, by `edge_runtime.metadata.OUTPUTS`: ``scores``, (n, n_labels), and
+        ``embedding`` where there are two.
     """
     backend = load_backend(Path(task["model"]), task["backend"], threads=1)
     windows = arrays["windows"]
@@ -50,15 +52,16 @@ def judge(task: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]
         return result, {"scores": np.zeros((0, 0), dtype=np.float32)}
     for window in windows[:WARM_UP]:
         backend.run(window)
-    scores, seconds = [], []
+    seconds = []
     for window in windows:
         start = time.perf_counter()
-        outputs = backend.run(window)
+        backend.run(window)
         seconds.append(time.perf_counter() - start)
-        scores.append(outputs[0])
+    n_outputs = len(backend.output_sizes)
+    rows = [backend.run(window, n_outputs) for window in windows]
     p50, p90 = np.percentile(seconds, [50, 90]) * 1000.0
     result.update(latency_ms_p50=round(float(p50), 3), latency_ms_p90=round(float(p90), 3))
-    return result, {"scores": np.stack(scores)}
+    return result, {name: np.stack(one) for name, one in zip(OUTPUTS, zip(*rows))}
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SerEdgeError
 
+# What may stand between the logits and the scores.
+AFTER_LOGITS = (keras.layers.Softmax, keras.layers.Activation, keras.layers.Add)
 RECURRENT = (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN)
 
 
@@ -69,10 +71,61 @@ def with_batch_of_one(model: keras.Model, shape: tuple[int, ...]) -> keras.Model
                 f"it reads windows of {wanted}, but its metadata describes {tuple(shape)}"
             )
         read = keras.layers.Reshape(wanted)(inputs)
-    outputs = model(read)
-    if not hasattr(outputs, "shape"):
+    model = _functional(model)
+    if len(model.outputs) != 1:
         raise SerEdgeError("it has several outputs; one, the scores, can be converted")
-    return keras.Model(inputs, outputs)
+    pooled = embedding_parts(model)
+    if not pooled or is_recurrent(model):
+        return keras.Model(inputs, model(read))
+    scores, *parts = keras.Model(model.inputs, [model.output, *pooled])(read)
+    embedding = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+    return keras.Model(inputs, [scores, embedding])
+
+
+def _functional(model: keras.Model) -> keras.Model:
+    """The same layers, whose tensors are known; a sequence that was never run has none."""
+    if not isinstance(model, keras.Sequential):
+        return model
+    inputs = keras.Input(model.input_shape[1:])
+    x = inputs
+    for layer in model.layers:
+        x = layer(x)
+    return keras.Model(inputs, x)
+
+
+def embedding_parts(model: keras.Model) -> list[Any]:
+    """What a network's last layers tell the classes apart by.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With one output.
+
+    Returns
+    -------
+    list of KerasTensor, each of shape (batch, n)
+        The inputs of the dense layers that give the logits, in the order of the network; none where
+        the network ends in something else.
+    """
+    wanted, found = [model.outputs[0]], []
+    while wanted:
+        tensor = wanted.pop(0)
+        layer, node, _ = tensor._keras_history
+        read = list(layer._inbound_nodes[node].input_tensors)
+        if isinstance(layer, keras.layers.Dense):
+            found += [_before_dropout(one) for one in read]
+        elif isinstance(layer, AFTER_LOGITS):
+            wanted = read + wanted
+        else:
+            return []
+    return found if all(len(tensor.shape) == 2 for tensor in found) else []
+
+
+def _before_dropout(tensor: Any) -> Any:
+    layer, node, _ = tensor._keras_history
+    if not isinstance(layer, keras.layers.Dropout):
+        return tensor
+    return _before_dropout(layer._inbound_nodes[node].input_tensors[0])
 
 
 def is_recurrent(model: keras.Model) -> bool:
@@ -177,8 +230,8 @@ def _served_input(served: Any) -> tuple[str, list[int | None]]:
     return name, list(wanted.shape[1:])
 
 
-def scores_of(network: Any, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A network's scores for many windows, (n, n_labels).
+def outputs_of(network: Any, windows: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """A network's outputs for many windows: scores, (n, n_labels), and the embedding if any.
 
     Parameters
     ----------
@@ -189,6 +242,5 @@ def scores_of(network: Any, windows: NDArray[np.float32]) -> NDArray[np.float32]
     """
     if isinstance(network, keras.Model):
         network = tf.function(network, reduce_retracing=True)
-    return np.concatenate(
-        [np.asarray(network(tf.constant(window[None])), dtype=np.float32) for window in windows]
-    )
+    rows = [tf.nest.flatten(network(tf.constant(window[None]))) for window in windows]
+    return [np.concatenate(one).astype(np.float32) for one in zip(*rows)]

@@ -15,11 +15,12 @@ from convert import report as reports
 from convert.attempts import Attempt, NotQuantisableError, attempts, layer_errors, make
 from convert.calibration import NONE, Calibration, fit_calibration
 from convert.child import ChildCrashedError
-from convert.figures import departure, judged
+from convert.figures import departure, embedding_departure, judged
 from convert.operators import operators_of
 from convert.original import POSSIBLE
 from convert.targets import TARGETS, Target
 from convert.verify import (
+    Ran,
     compared,
     others,
     primary_backend,
@@ -27,13 +28,15 @@ from convert.verify import (
     run_in,
     split,
 )
-from convert.workbench import Scores, Workbench
+from convert.workbench import Workbench
 from edge_runtime.atomic import replacing
 from edge_runtime.errors import SerEdgeError
-from edge_runtime.metadata import read_metadata, write_metadata
+from edge_runtime.metadata import OUTPUTS, read_metadata, write_metadata
 
 # Below this a converted model is not the model that was trained.
 LEAST_AGREEMENT = 0.9
+# Below this its embedding tells other voices apart than that which was trained.
+LEAST_CORRELATION = 0.95
 RECORDED_PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tf2onnx", "onnx", "onnxruntime")
 
 
@@ -44,8 +47,7 @@ class _Tried:
     attempt: Attempt
     path: Path
     agreement: float
-    result: dict[str, Any]
-    scores: Scores
+    ran: Ran
 
 
 def convert(bench: Workbench, target: Target, output: Path) -> dict[str, Any]:
@@ -77,11 +79,11 @@ def convert(bench: Workbench, target: Target, output: Path) -> dict[str, Any]:
     working = bench.folder / f"made{target.suffix}"
     backend, python = primary_backend(bench, target.suffix)
     chosen, log = _choose(bench, target, working, backend, python)
-    scores, result = chosen.scores, chosen.result
+    ran = chosen.ran
     calibration = NONE
     if bench.held_out:
-        own = split(bench, scores)["validation"]
-        calibration = fit_calibration(bench.held_out["validation"], own, result["step"])
+        own = split(bench, ran.scores)["validation"]
+        calibration = fit_calibration(bench.held_out["validation"], own, ran.result["step"])
     full = {
         "file": str(output),
         "target": target.name,
@@ -90,8 +92,8 @@ def convert(bench: Workbench, target: Target, output: Path) -> dict[str, Any]:
         "settings": str(chosen.attempt) if target.is_calibrated else "",
         "attempts": log,
         **_size_and_operators(bench, working),
-        **compared(bench, scores, calibration.temperature),
-        "backends": _backends(bench, working, backend, result, scores),
+        **compared(bench, ran, calibration.temperature),
+        "backends": _backends(bench, working, backend, ran),
         "calibration": {
             "temperature": calibration.temperature,
             "rejection_threshold": calibration.rejection_threshold,
@@ -160,11 +162,11 @@ def _choose(
         for attempt in group:
             made = working.with_name(f"tried{len(log)}{working.suffix}")
             make(bench, target, attempt, made)
-            result, scores = run_in(bench, made, backend, python)
-            lost = _loss(bench, split(bench, scores)["validation"])
+            ran = run_in(bench, made, backend, python)
+            lost = _loss(bench, ran)
             log.append({"settings": str(attempt), **lost, "bytes": made.stat().st_size})
             if _is_enough(bench, lost):
-                tried.append(_Tried(attempt, made, lost["agreement"], result, scores))
+                tried.append(_Tried(attempt, made, lost["agreement"], ran))
         if tried:
             best = max(tried, key=lambda one: one.agreement)  # the first of equals
             best.path.replace(working)
@@ -172,19 +174,26 @@ def _choose(
     raise SerEdgeError(_too_lossy(bench, target, log))
 
 
-def _loss(bench: Workbench, scores: Scores) -> dict[str, Any]:
-    """What is lost on validation: label agreement of windows and, with labels, UAR in points."""
-    original = bench.original_scores("validation")
+def _loss(bench: Workbench, ran: Ran) -> dict[str, Any]:
+    """What is lost on validation: label agreement of windows and, with labels, UAR in points.
+
+    And of an embedding, how it correlates with the original's.
+    """
+    original, scores = bench.original_scores("validation"), split(bench, ran.scores)["validation"]
     lost = {"agreement": departure(original, scores)["agreement"]}
     if bench.held_out:
         recordings = bench.held_out["validation"]
         before, after = (judged(recordings, one)["uar"] for one in (original, scores))
         lost["uar_drop"] = round(100.0 * (before - after), 2)
+    embedding = bench.original_embedding("validation")
+    if embedding is not None and ran.embedding is not None:
+        of_validation = split(bench, ran.embedding)["validation"]
+        lost["embedding"] = embedding_departure(embedding, of_validation)["correlation"]
     return lost
 
 
 def _is_enough(bench: Workbench, lost: dict[str, Any]) -> bool:
-    if lost["agreement"] < LEAST_AGREEMENT:
+    if lost["agreement"] < LEAST_AGREEMENT or lost.get("embedding", 1.0) < LEAST_CORRELATION:
         return False
     return bool(lost.get("uar_drop", 0.0) <= bench.settings.max_uar_drop)
 
@@ -201,6 +210,8 @@ def _too_lossy(bench: Workbench, target: Target, log: list[dict[str, Any]]) -> s
             f"gives another label than the float model on {1 - best['agreement']:.0%} of the "
             "validation windows"
         )
+    elif best.get("embedding", 1.0) < LEAST_CORRELATION:
+        lost = f"keeps too little of the embedding (a correlation of {best['embedding']:.2f})"
     else:
         lost = (
             f"loses {best['uar_drop']:.1f} points of validation UAR, more than --max-uar-drop "
@@ -234,24 +245,22 @@ def _onnx_operators(path: Path) -> dict[str, int]:
     return {f"{name} v{opset}": names.count(name) for name in sorted(set(names))}
 
 
-def _backends(
-    bench: Workbench, path: Path, first: str, result: dict[str, Any], scores: Scores
-) -> dict[str, dict[str, Any]]:
+def _backends(bench: Workbench, path: Path, first: str, own: Ran) -> dict[str, dict[str, Any]]:
     """How the file runs in each back end, the first in full and the others compared with it."""
     original = np.concatenate([bench.original_scores(part) for part in ("validation", "test")])
-    table = {first: {**_timed(result), **departure(original, scores)}}
+    table = {first: {**_timed(own.result), **departure(original, own.scores)}}
     for name, ran in others(bench, path, first).items():
-        if "why" in ran:
-            table[name] = {"ran": False, "why": ran["why"]}
+        if isinstance(ran, str):
+            table[name] = {"ran": False, "why": ran}
             continue
-        apart = float(np.abs(ran["scores"] - scores).max())
+        apart = float(np.abs(ran.scores - own.scores).max())
         table[name] = {
-            **_timed(ran["result"]),
-            **departure(original, ran["scores"]),
+            **_timed(ran.result),
+            **departure(original, ran.scores),
             f"largest_difference_to_{first}": round(apart, 6),
         }
-        if result["step"]:
-            table[name][f"steps_from_{first}"] = round(apart / result["step"])
+        if own.result["step"]:
+            table[name][f"steps_from_{first}"] = round(apart / own.result["step"])
     return table
 
 
@@ -280,12 +289,14 @@ def _describe(bench: Workbench, path: Path, full: dict[str, Any], calibration: C
             temperature=calibration.temperature,
             rejection_threshold=calibration.rejection_threshold,
         )
+    outputs = OUTPUTS if "embedding" in full else OUTPUTS[:1]
     # No older ONNX Runtime was tried.
     least = full.get("least_runtime") or {"onnxruntime": version("onnxruntime")}
     write_metadata(
         path,
         replace(
             metadata,
+            outputs=outputs,
             provenance={**metadata.provenance, "conversion": reports.for_the_file(full)},
             least_runtime=least,
         ),

@@ -163,6 +163,14 @@ def _figures(report: Report) -> list[str]:
         f"{report['mean_difference']:.5f} on average, at most {report['largest_difference']:.5f}.",
         "",
     ]
+    if "embedding" in report:
+        embedding = report["embedding"]
+        lines += [
+            f"Its {embedding['size']} values of embedding correlate with the float model's by "
+            f"{embedding['correlation']:.4f} over these windows, in the worst by "
+            f"{embedding['least_correlation']:.4f}.",
+            "",
+        ]
     parts = [part for part in ("validation", "test") if part in report]
     if not parts:
         return lines

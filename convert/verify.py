@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,35 @@ from numpy.typing import NDArray
 
 from convert.child import Child
 from convert.devices import NEWEST_TFLITE_RUNTIME
-from convert.figures import departure, judged
+from convert.figures import departure, embedding_departure, judged
 from convert.operators import Operators, version_of
 from convert.workbench import PARTS, TFLITE_PYTHON, Workbench
 from edge_runtime.errors import SerEdgeError
+from edge_runtime.metadata import EMBEDDING, SCORES
 
 Scores = NDArray[np.float32]
 
 
-def run_in(
-    bench: Workbench, path: Path, backend: str, python: str
-) -> tuple[dict[str, Any], Scores]:
+@dataclass(frozen=True)
+class Ran:
+    """What a file gave in a back end.
+
+    Attributes
+    ----------
+    result : dict
+        See `convert.judge.judge`.
+    scores : ndarray of float32, shape (n, n_labels)
+        Of the windows of validation and test.
+    embedding : ndarray of float32, shape (n, size), or None
+        Of the same, where the network has one.
+    """
+
+    result: dict[str, Any]
+    scores: Scores
+    embedding: Scores | None
+
+
+def run_in(bench: Workbench, path: Path, backend: str, python: str) -> Ran:
     """Run the windows of validation and test, in that order, through a file.
 
     Parameters
@@ -37,10 +56,8 @@ def run_in(
 
     Returns
     -------
-    result : dict
-        See `convert.judge.judge`.
-    scores : ndarray of float32, shape (n, n_labels)
-        Of every window.
+    Ran
+        What it gave.
 
     Raises
     ------
@@ -59,14 +76,16 @@ def run_in(
             f"{original.path}: reads windows of {tuple(result['input_shape'])}, but its metadata "
             f"describes {wanted}"
         )
-    labels = len(original.metadata.labels)
-    if result["output_sizes"] != [labels]:
+    embedding = bench.original_embedding(PARTS[0])
+    wanted_sizes = [len(original.metadata.labels)]
+    wanted_sizes += [] if embedding is None else [embedding.shape[1]]
+    if result["output_sizes"] != wanted_sizes:
         sizes = ", ".join(map(str, result["output_sizes"]))
         raise SerEdgeError(
-            f"{original.path}: its outputs have {sizes} values, but its metadata names {labels} "
-            "labels; one output, the scores, can be converted"
+            f"{original.path}: its outputs have {sizes} values, but its metadata names "
+            f"{wanted_sizes[0]} labels; one output, the scores, can be converted"
         )
-    return result, arrays["scores"]
+    return Ran(result, arrays[SCORES], arrays.get(EMBEDDING))
 
 
 def primary_backend(bench: Workbench, suffix: str) -> tuple[str, str]:
@@ -89,13 +108,13 @@ def primary_backend(bench: Workbench, suffix: str) -> tuple[str, str]:
     raise SerEdgeError(_missing(device.name, device.backends[suffix][0]))
 
 
-def others(bench: Workbench, path: Path, first: str) -> dict[str, dict[str, Any]]:
+def others(bench: Workbench, path: Path, first: str) -> dict[str, Ran | str]:
     """Run a file in the device's other back ends.
 
     Returns
     -------
-    dict of str to dict
-        By back end, ``result`` and ``scores`` as of `run_in`; or ``why`` it did not run.
+    dict of str to Ran or str
+        By back end what it gave, or why it did not run.
 
     Raises
     ------
@@ -103,18 +122,17 @@ def others(bench: Workbench, path: Path, first: str) -> dict[str, dict[str, Any]
         When one cannot run the file, or is not at hand though the user named the device.
     """
     settings = bench.settings
-    ran: dict[str, dict[str, Any]] = {}
+    ran: dict[str, Ran | str] = {}
     for backend in settings.device.backends[path.suffix]:
         if backend == first:
             continue
         python = settings.python_for(backend)
         if python:
-            result, scores = run_in(bench, path, backend, python)
-            ran[backend] = {"result": result, "scores": scores}
+            ran[backend] = run_in(bench, path, backend, python)
         elif settings.is_device_chosen:
             raise SerEdgeError(_missing(settings.device.name, backend))
         else:
-            ran[backend] = {"why": f"not at hand; set {TFLITE_PYTHON} to a Python that has it"}
+            ran[backend] = f"not at hand; set {TFLITE_PYTHON} to a Python that has it"
     return ran
 
 
@@ -135,15 +153,15 @@ def require_known_operators(bench: Workbench, operators: Operators) -> None:
         )
 
 
-def compared(bench: Workbench, scores: Scores, temperature: float) -> dict[str, Any]:
-    """Compare a file's scores with the original's, window by window and by their labels.
+def compared(bench: Workbench, ran: Ran, temperature: float) -> dict[str, Any]:
+    """Compare what a file gives with what the original does, by window and by their labels.
 
     Parameters
     ----------
     bench : Workbench
         Has the original's scores.
-    scores : ndarray of float32, shape (n, n_labels)
-        The file's, of the windows of validation and test.
+    ran : Ran
+        What the file gave.
     temperature : float
         That the file will carry.
 
@@ -153,9 +171,10 @@ def compared(bench: Workbench, scores: Scores, temperature: float) -> dict[str, 
         ``windows``, what they are of, and the departure over those of test; for "validation" and
         "test", where recordings are held out, how the original (``before``), the file as it is
         (``converted``) and with its temperature (``after``) do, and by how many points UAR falls
-        (``uar_drop``).
+        (``uar_drop``). Where there is one, ``embedding`` (`convert.figures.embedding_departure`)
+        on the windows of test.
     """
-    own = split(bench, scores)
+    own = split(bench, ran.scores)
     report: dict[str, Any] = {
         "windows": len(own["test"]),
         "windows_of": "test recordings" if bench.held_out else bench.representative.source,
@@ -172,11 +191,15 @@ def compared(bench: Workbench, scores: Scores, temperature: float) -> dict[str, 
             "after": after,
             "uar_drop": round(100.0 * (before["uar"] - after["uar"]), 2),
         }
+    embedding = bench.original_embedding("test")
+    if embedding is not None and ran.embedding is not None:
+        of_test = split(bench, ran.embedding)["test"]
+        report["embedding"] = embedding_departure(embedding, of_test)
     return report
 
 
 def split(bench: Workbench, scores: Scores) -> dict[str, Scores]:
-    """Scores of all windows, by part."""
+    """What is of all windows, by part."""
     first = len(bench.windows(PARTS[0]))
     return {PARTS[0]: scores[:first], PARTS[1]: scores[first:]}
 

@@ -19,6 +19,7 @@ from convert.datasets import Recordings, Representative
 from convert.devices import Device
 from convert.original import Original
 from edge_runtime.errors import SerEdgeError
+from edge_runtime.metadata import EMBEDDING, SCORES
 
 TFLITE_PYTHON = "SER_EDGE_TFLITE_PYTHON"
 PARTS = ("validation", "test")
@@ -90,7 +91,7 @@ class Workbench:
         self.held_out = held_out
         self.settings = settings
         self.folder = folder
-        self._scores: dict[str, Scores] = {}
+        self._outputs: dict[str, dict[str, Scores]] = {}
         self._n_equalised: int | None = None
         # TensorFlow takes seconds to import: one process does all of it.
         self._worker = Child("convert.worker")
@@ -113,37 +114,43 @@ class Workbench:
 
     def original_scores(self, part: str) -> Scores:
         """The original network's scores of the windows of a part, (n, n_labels)."""
-        if part not in self._scores:
-            windows = np.concatenate([self.windows(name) for name in PARTS])
-            scores = self._run_original(windows)
+        return self._original_outputs(part)[SCORES]
+
+    def original_embedding(self, part: str) -> Scores | None:
+        """Its embedding of them, (n, size), where it has one."""
+        return self._original_outputs(part).get(EMBEDDING)
+
+    def _original_outputs(self, part: str) -> dict[str, Scores]:
+        if part not in self._outputs:
+            given = self._run_original(np.concatenate([self.windows(name) for name in PARTS]))
             labels = len(self.original.metadata.labels)
-            if scores.shape[1:] != (labels,):
+            if given[SCORES].shape[1:] != (labels,):
                 raise SerEdgeError(
-                    f"{self.original.path}: gives {scores.shape[1]} scores, but its metadata names "
-                    f"{labels} labels"
+                    f"{self.original.path}: gives {given[SCORES].shape[1]} scores, but its "
+                    f"metadata names {labels} labels"
                 )
-            if not np.isfinite(scores).all():
+            if not all(np.isfinite(values).all() for values in given.values()):
                 raise SerEdgeError(f"{self.original.path}: gives scores that are not numbers")
             first = len(self.windows(PARTS[0]))
-            self._scores = {PARTS[0]: scores[:first], PARTS[1]: scores[first:]}
-        return self._scores[part]
+            self._outputs = {
+                PARTS[0]: {name: values[:first] for name, values in given.items()},
+                PARTS[1]: {name: values[first:] for name, values in given.items()},
+            }
+        return self._outputs[part]
 
-    def _run_original(self, windows: Scores) -> Scores:
+    def _run_original(self, windows: Scores) -> dict[str, Scores]:
         path = self.original.path
         if self.original.kind in ("keras", "saved-model"):
-            scores: Scores = self.work("scores", {}, {"windows": windows}, "loading it")[1][
-                "scores"
-            ]
-            return scores
+            return self.work("scores", {}, {"windows": windows}, "loading it")[1]
         task = {"model": str(path.resolve()), "backend": "auto"}
         with closing(Child("convert.judge")) as judge:
             result, arrays = judge.run(task, {"windows": windows}, f"{path}: running it")
-        if not len(arrays["scores"]):
+        if not len(arrays[SCORES]):
             raise SerEdgeError(
                 f"{path}: reads windows of {tuple(result['input_shape'])}, but its metadata "
                 f"describes {self.original.metadata.input_shape}"
             )
-        return np.asarray(arrays["scores"])
+        return arrays
 
     def work(
         self, task: str, options: dict[str, Any], arrays: dict[str, Any], what: str

@@ -9,6 +9,7 @@ import numpy as np
 
 from convert.child import Arrays, serve
 from edge_runtime.errors import SerEdgeError
+from edge_runtime.metadata import OUTPUTS
 
 Task = dict[str, Any]
 Answer = tuple[dict[str, Any], Arrays]
@@ -32,19 +33,21 @@ def shape(task: Task, arrays: Arrays) -> Answer:
 
 
 def scores(task: Task, arrays: Arrays) -> Answer:
-    """Score windows with the original network: {"scores": (n, n_labels)}."""
-    from convert.networks import scores_of
+    """Run windows through the original network: scores, (n, n_labels), and any embedding."""
+    from convert.networks import outputs_of
 
-    given = scores_of(_network(task), arrays["windows"])
+    given, *more = outputs_of(_network(task), arrays["windows"])
     if given.ndim != 2:
         raise SerEdgeError(f"it gives values of shape {given.shape[1:]}, not a score per label")
-    return {}, {"scores": given}
+    return {}, dict(zip(OUTPUTS, (given, *more)))
 
 
 def tflite(task: Task, arrays: Arrays) -> Answer:
     """Write the network as .tflite: in float32, float16 or with a dynamic range."""
     import tensorflow as tf
     from tensorflow.lite.python.convert import ConverterError
+
+    from convert.outputs import in_order
 
     converter = _tflite_converter(task)
     if task["kind"] != "float32":
@@ -55,7 +58,7 @@ def tflite(task: Task, arrays: Arrays) -> Answer:
         "per_channel_dense"
     ]
     try:
-        Path(task["output"]).write_bytes(converter.convert())
+        Path(task["output"]).write_bytes(in_order(converter.convert()))
     except ConverterError as error:
         if "TensorList" not in str(error):
             raise

@@ -53,18 +53,20 @@ class Backend(Protocol):
     output_sizes: tuple[int, ...]
     score_step: float
 
-    def run(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def run(self, features: NDArray[np.float32], outputs: int = 1) -> list[NDArray[np.float32]]:
         """Run the model on one window.
 
         Parameters
         ----------
         features : ndarray of float32, shape `input_shape`
             Standardised features of one window.
+        outputs : int
+            How many of the outputs to read; the scores come first.
 
         Returns
         -------
         list of ndarray of float32, each 1-D
-            The outputs in the model's order, the scores first.
+            The outputs in the model's order.
         """
         ...
 
@@ -234,12 +236,12 @@ class TfliteBackend:
         self.output_sizes = tuple(int(np.prod(o["shape"][1:])) for o in self._outputs)
         self.score_step = float(self._outputs[0]["quantization"][0])
 
-    def run(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def run(self, features: NDArray[np.float32], outputs: int = 1) -> list[NDArray[np.float32]]:
         """Run the model on one window; see `Backend.run`."""
         tensor = _to_tensor(features[None], self._input)
         self._interpreter.set_tensor(self._input["index"], tensor)
         self._interpreter.invoke()
-        return [self._output(details) for details in self._outputs]
+        return [self._output(details) for details in self._outputs[:outputs]]
 
     def _output(self, details: dict[str, Any]) -> NDArray[np.float32]:
         values = self._interpreter.get_tensor(details["index"])[0].ravel()
@@ -360,9 +362,11 @@ class OnnxBackend:
                     f"{path}: its output {output.name} has no fixed size; "
                     "convert the model again with ser-convert"
                 )
+        self._output_names = [output.name for output in outputs]
         self.output_sizes = tuple(int(np.prod(output.shape[1:])) for output in outputs)
 
-    def run(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def run(self, features: NDArray[np.float32], outputs: int = 1) -> list[NDArray[np.float32]]:
         """Run the model on one window; see `Backend.run`."""
-        outputs = self._session.run(None, {self._input_name: features[None]})
-        return [np.asarray(output[0], dtype=np.float32).ravel() for output in outputs]
+        wanted = self._output_names[:outputs]
+        given = self._session.run(wanted, {self._input_name: features[None]})
+        return [np.asarray(output[0], dtype=np.float32).ravel() for output in given]

@@ -32,6 +32,8 @@ from edge_runtime.features import FeatureConfig
 LABELS = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
 UNSURE = "unsure"  # what a decision below the rejection threshold is called
 FORMAT_VERSION = 1
+# A model's outputs in their order; the second is optional.
+OUTPUTS = SCORES, EMBEDDING = "scores", "embedding"
 ENTRY = "ser_edge.json"
 LABELS_ENTRY = "labels.txt"
 MAX_METADATA_BYTES = 1 << 20
@@ -95,7 +97,7 @@ class ModelMetadata:
     hop_seconds: float
     feature_mean: tuple[float, ...]
     feature_scale: tuple[float, ...]
-    outputs: tuple[str, ...] = ("scores",)
+    outputs: tuple[str, ...] = (SCORES,)
     temperature: float = 1.0
     rejection_threshold: float = 0.0
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -124,7 +126,7 @@ class ModelMetadata:
             "feature_scale must be finite and above 0",
         )
         _require(all(map(_is_text, self.outputs)), "outputs must be printable text")
-        _require(self.outputs[:1] == ("scores",), "outputs must begin with scores")
+        _require(self.outputs[:1] == (SCORES,), "outputs must begin with scores")
         _require(
             _is_number(self.temperature) and self.temperature > 0.0, "temperature must be above 0"
         )

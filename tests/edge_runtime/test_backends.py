@@ -152,7 +152,7 @@ def test_second_output_comes_second(
     loaded = load_backend(path)
     assert loaded.output_sizes == (7, 10)
     window = np.random.default_rng(0).normal(size=(30, 10)).astype(np.float32)
-    scores, embedding = loaded.run(window)
+    scores, embedding = loaded.run(window, 2)
     assert scores.sum() == pytest.approx(1.0, abs=1e-6)
     np.testing.assert_allclose(embedding, window.mean(axis=0), atol=1e-6)
 
