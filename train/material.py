@@ -114,7 +114,13 @@ def unlabelled_utterances(
 
 
 def unlabelled_corpora(distillation: Distillation, split: Split) -> list[str]:
-    """Those of the unlabelled corpora that a split does not know."""
+    """Those of the unlabelled corpora that a split does not know.
+
+    None where one speaker alone is trained on: of her the teacher learns what is hers, and what it
+    makes of others is worth nothing.
+    """
+    if len({utterance.speaker for utterance in split.train}) < 2:
+        return []
     known = {u.corpus for part in (split.train, split.validation, split.test) for u in part}
     return [name for name in distillation.unlabelled if name not in known]
 

@@ -21,7 +21,7 @@ from train.corpora import read_corpora
 from train.dataset import load_clips
 from train.evaluate import Place, fit_recipe
 from train.lineage import known_speakers
-from train.material import labelled_material, training_material
+from train.material import labelled_material, training_material, unlabelled_corpora
 from train.recipe import Distillation, Recipe, load_recipe
 from train.splits.split import Split, by_named_speakers
 from train.teacher.soft_targets import TEACHER_FILE, out_of_fold, soft_targets
@@ -185,6 +185,15 @@ def test_unlabelled_corpora_are_a_share_of_every_batch(recipe, place, tmp_path):
         assert sum(name.startswith("TESS/") for name in stored["utterances"]) == 8
     alone = labelled_material(train, material.targets)
     assert np.all(alone.draw(64, rng) < len(train.targets))
+
+
+def test_a_teacher_of_one_voice_is_not_asked_about_others(recipe, place):
+    split = split_of(recipe, place)
+    distillation = Distillation("whisper-base", 0.5, ("RAVDESS", "TESS"), 0.25)
+    assert unlabelled_corpora(distillation, split) == ["TESS"]
+    one = split.train[0].speaker
+    alone = replace(split, train=[u for u in split.train if u.speaker == one])
+    assert unlabelled_corpora(distillation, alone) == []
 
 
 def test_voices_heard_without_labels_are_known(recipe, place, tmp_path):
