@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.pictures import require_drawable, write_picture
+from benchmarks.pictures import require_drawable
 from edge_runtime.backends import BACKEND_NAMES, BACKENDS
 from edge_runtime.errors import SerEdgeError
 
@@ -130,8 +130,9 @@ def accuracy(arguments: argparse.Namespace) -> int:
     print(json.dumps(result) if arguments.format == "jsonl" else as_text(result))
     if arguments.plot:
         from benchmarks.accuracy_plot import sureness
+        from train.output_files import write_bytes
 
-        write_picture(sureness(result), arguments.plot)
+        write_bytes(arguments.plot, sureness(result))
     return 0
 
 

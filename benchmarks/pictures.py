@@ -1,4 +1,4 @@
-"""What every command that draws its result does before and after drawing."""
+"""Whether a result can be drawn."""
 
 from __future__ import annotations
 
@@ -29,18 +29,3 @@ def require_drawable(path: Path | None, endings: tuple[str, ...]) -> None:
         raise SerEdgeError(f"--plot {path}: the name must end in {' or '.join(endings)}")
     if find_spec("matplotlib") is None:
         raise SerEdgeError("--plot needs matplotlib: pip install 'ser-edge[bench]'")
-
-
-def write_picture(content: bytes, path: Path) -> None:
-    """Write what was drawn; its folder is made.
-
-    Raises
-    ------
-    SerEdgeError
-        When it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise SerEdgeError(f"{path}: cannot be written ({error.strerror or error})") from error

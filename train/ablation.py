@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,11 +22,7 @@ from train.progress import say
 from train.recipe import Recipe, load_recipe
 from train.search.space import known_values, with_values
 from train.splits import Protocol, Split, protocol_of
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from train.toml_text import read_toml
 
 BASE = "as it is"
 KEYS = {"recipe", "values", "judge", "about", "seeds", "on", "steps"}
@@ -102,12 +97,7 @@ def load_ablation(path: Path) -> Ablation:
     SerEdgeError
         When it cannot be read, or a key or value in it is wrong.
     """
-    try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SerEdgeError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SerEdgeError(f"{path}: not TOML ({error})") from error
+    fields = read_toml(path)
     try:
         return _ablation(fields)
     except SerEdgeError as error:

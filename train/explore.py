@@ -116,7 +116,8 @@ def draw(measured: Measured, utterances: list[Utterance], folder: Path) -> Path:
         When the report cannot be written.
     """
     # matplotlib takes a moment to load, and measuring does without.
-    from train.pages import inline, write_bytes, write_page
+    from train.output_files import write_bytes
+    from train.pages import inline, write_page
 
     pictures = _pictures(measured)
     examples = _examples(measured, utterances)

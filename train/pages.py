@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from edge_runtime.errors import SerEdgeError
+from train.output_files import write_bytes
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -47,21 +47,6 @@ def write_page(path: Path, template: str, **values: Any) -> Path:
     # A file name may hold bytes that are no text.
     write_bytes(path, page.encode("utf-8", errors="backslashreplace"))
     return path
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file of a report and make its folder.
-
-    Raises
-    ------
-    SerEdgeError
-        When it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise SerEdgeError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def inline(png: bytes) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +17,7 @@ from train.augment import Augmentation
 from train.augment_audio import AudioAugmentation, check_audio_augmentation
 from train.preprocess import check_steps
 from train.teacher import TEACHERS
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from train.toml_text import read_toml
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -356,10 +351,7 @@ def load_recipe(name: str) -> Recipe:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
         raise SerEdgeError(f"{name}: no such recipe; give a .toml file or one of {known}")
-    try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SerEdgeError(f"{path}: not TOML ({error})") from error
+    fields = read_toml(path)
     try:
         return recipe_of(fields)
     except SerEdgeError as error:

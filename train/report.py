@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SerEdgeError
 from train.figures import AVERAGED, figures_by_corpus, figures_of, over_seeds
-from train.pages import inline, write_bytes, write_page
+from train.output_files import write_bytes
+from train.pages import inline, write_page
 from train.plots import class_bars, confusion_matrix, reliability_diagram, training_curves
 from train.toml_text import to_toml
 

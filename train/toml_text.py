@@ -1,9 +1,34 @@
-"""Writes settings as TOML, for people to read and to copy into a recipe."""
+"""Reads TOML, and writes settings as such, for people to read and to copy into a recipe."""
 
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import Any
+
+from edge_runtime.errors import SerEdgeError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    SerEdgeError
+        When it cannot be read, or is not TOML.
+    """
+    try:
+        return dict(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SerEdgeError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SerEdgeError(f"{path}: not TOML ({error})") from error
 
 
 def to_toml(settings: dict[str, Any]) -> str:

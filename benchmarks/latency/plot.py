@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.latency.stages import STAGES
 from benchmarks.latency.text import as_text, label, machine_line
-from benchmarks.pictures import write_picture
+from train.output_files import write_bytes
 from train.plots import BLUE, GREEN, GREY, ORANGE, SKY, VERMILLION, in_house_style, to_png
 
 COLOURS = dict(zip(STAGES, (GREY, SKY, BLUE, VERMILLION, GREEN)))
@@ -57,7 +57,7 @@ def write_plot(result: dict[str, Any], path: Path) -> None:
     """
     picture = stacked_stages(result)
     content = picture if path.suffix == ".png" else _page(result, picture).encode("utf-8")
-    write_picture(content, path)
+    write_bytes(path, content)
 
 
 @in_house_style

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.contenders import CONTENDERS
-from benchmarks.pictures import require_drawable, write_picture
+from benchmarks.pictures import require_drawable
 from benchmarks.results import store
 from edge_runtime.errors import SerEdgeError
 
@@ -76,8 +76,9 @@ def peers(arguments: argparse.Namespace) -> int:
     print(json.dumps(result) if arguments.format == "jsonl" else as_text(result))
     if arguments.plot:
         from benchmarks.peers.plot import decisions
+        from train.output_files import write_bytes
 
-        write_picture(decisions(result), arguments.plot)
+        write_bytes(arguments.plot, decisions(result))
     return 0
 
 
