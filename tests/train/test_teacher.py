@@ -17,14 +17,15 @@ from sklearn.metrics import balanced_accuracy_score
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.metadata import ENTRY
 from train.cache import FeatureCache
-from train.corpora import read_corpora
+from train.corpora import Utterance, read_corpora
 from train.dataset import load_clips
 from train.evaluate import Place, fit_recipe
 from train.lineage import known_speakers
 from train.material import labelled_material, training_material, unlabelled_corpora
 from train.recipe import Distillation, Recipe, load_recipe
 from train.splits.split import Split, by_named_speakers
-from train.teacher.soft_targets import TEACHER_FILE, out_of_fold, soft_targets
+from train.teacher.soft_targets import TEACHER_FILE, out_of_fold, soft_targets, without_speakers
+from train.teacher.statistics import statistics
 from train.teacher.whisper import WhisperEmbedding, encoder_input
 
 from .tones import RATE, RAVDESS_CODES, RECIPE, tone, write_wav
@@ -107,6 +108,47 @@ def test_a_speaker_alone_is_judged_by_other_utterances():
     embeddings, targets, speakers = spoken(1, 0, spread=0.2)
     guesses = out_of_fold(embeddings, targets, speakers, 3).argmax(axis=1)
     assert balanced_accuracy_score(targets, guesses) == 1.0
+
+
+@given(st.integers(2, 5), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=20)
+def test_what_a_voice_is_like_is_taken_away(n_speakers, seed):
+    """Moved by any amount, a speaker of many recordings is told apart as before."""
+    rng = np.random.default_rng(seed)
+    utterances = [
+        Utterance(Path(f"{speaker}-{number}.wav"), "happy", f"X-{speaker}", "", "X")
+        for speaker in range(n_speakers)
+        for number in range(400)
+    ]
+    embeddings = rng.normal(size=(len(utterances), 4)).astype(np.float32)
+    voice = np.repeat(rng.normal(size=(n_speakers, 4)), 400, axis=0).astype(np.float32)
+    plain, moved = (without_speakers(one, utterances) for one in (embeddings, embeddings + voice))
+    np.testing.assert_allclose(moved, plain, atol=0.06)
+    np.testing.assert_allclose(plain.mean(axis=0), 0.0, atol=1e-2)
+
+
+def test_a_speaker_of_one_recording_leans_on_the_corpus():
+    utterances = [
+        Utterance(Path(f"{number}.wav"), "happy", "X-a" if number else "X-b", "", "X")
+        for number in range(101)
+    ]
+    embeddings = np.zeros((101, 1), np.float32)
+    embeddings[0] = 4.0
+    left = without_speakers(embeddings, utterances)
+    # A mean of its own alone would leave nothing of it.
+    assert 2.9 < left[0, 0] < 3.0
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 50])
+def test_statistics_do_not_know_the_level(n_frames):
+    rng = np.random.default_rng(n_frames)
+    log_mel = rng.normal(-30.0, 8.0, (n_frames, 80)).astype(np.float32)
+    quiet = np.full((20, 80), -100.0, np.float32)
+    plain = statistics(log_mel)
+    assert plain.shape == (322,)
+    np.testing.assert_allclose(statistics(log_mel + 12.0), plain, atol=2e-3)
+    around = np.concatenate([quiet, log_mel, quiet])
+    np.testing.assert_allclose(statistics(around), plain, atol=2e-3)
 
 
 @pytest.mark.parametrize("targets", [[0, 0, 1, 1], [0, 0, 0, 1]], ids=["two", "one"])
