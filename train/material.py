@@ -90,7 +90,15 @@ def training_material(
     if distillation is None:
         return labelled_material(train, hard)
     others = unlabelled_utterances(distillation, split, corpora)
-    soft = soft_targets(train.utterances, train.targets, others, split.labels, cache, folder)
+    soft = soft_targets(
+        distillation.teacher,
+        train.utterances,
+        train.targets,
+        others,
+        split.labels,
+        cache,
+        folder,
+    )
     weight = np.float32(distillation.weight)
     mixed = weight * soft[: len(hard)] + (1 - weight) * hard
     if not others:

@@ -74,7 +74,7 @@ CHOICES = {
     "schedule": ("constant", "cosine", "one-cycle"),
     "monitor": ("loss", "accuracy", "uar"),
     "freeze": ("nothing", "body"),
-    "teacher": TEACHERS,
+    "teacher": tuple(TEACHERS),
 }
 KEPT = ("json-h5", "features", "test-set")
 # What varies log-mel windows and has no meaning for other frames.
@@ -190,8 +190,10 @@ class Distillation:
 
     Attributes
     ----------
-    teacher : {"whisper-base"}
-        A large network, whose probabilities for the training recordings come from other speakers.
+    teacher : {"whisper-base", "whisper-base-by-speaker"}
+        A regression over what a large network hears, whose probabilities for the training
+        recordings come from other speakers; "by speaker" it takes away the mean of each speaker's,
+        and has statistics of the MFCC beside it.
     weight : float
         Their share of the targets, below 1; the labels have the rest.
     unlabelled : tuple of str

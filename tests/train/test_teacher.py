@@ -24,6 +24,7 @@ from train.lineage import known_speakers
 from train.material import labelled_material, training_material, unlabelled_corpora
 from train.recipe import Distillation, Recipe, load_recipe
 from train.splits.split import Split, by_named_speakers
+from train.teacher import TEACHERS
 from train.teacher.soft_targets import TEACHER_FILE, out_of_fold, soft_targets, without_speakers
 from train.teacher.statistics import statistics
 from train.teacher.whisper import WhisperEmbedding, encoder_input
@@ -264,7 +265,7 @@ def test_stored_probabilities_of_something_else_are_refused(run, place, tmp_path
     write_actors(tmp_path, range(1, 2))
     given = [u for u in read_corpora(tmp_path, ["RAVDESS"]) if u.name == "03-01-01-01-01-01-01"]
     with pytest.raises(SerEdgeError, match=rf"^{path}: .*; delete it$"):
-        soft_targets(given, np.array([0]), [], labels, place.cache, tmp_path)
+        soft_targets("whisper-base", given, np.array([0]), [], labels, place.cache, tmp_path)
 
 
 def test_missing_teacher_is_one_line_that_says_what_to_install(place, tmp_path, monkeypatch):
@@ -272,7 +273,9 @@ def test_missing_teacher_is_one_line_that_says_what_to_install(place, tmp_path, 
     write_actors(tmp_path, range(1, 3))
     given = read_corpora(tmp_path, ["RAVDESS"])
     with pytest.raises(SerEdgeError, match=r"ctranslate2 is not installed; pip install 'ser-edge"):
-        soft_targets(given, np.zeros(len(given), int), [], ("a", "b"), place.cache, None)
+        soft_targets(
+            "whisper-base", given, np.zeros(len(given), int), [], ("a", "b"), place.cache, None
+        )
 
 
 @pytest.mark.parametrize("n_samples", [1, 160, 399, 16_000, 31 * 16_000], ids=str)
@@ -294,7 +297,8 @@ def test_encoder_input_is_the_recognisers(n_samples):
     np.testing.assert_allclose(spectrum, known, atol=2e-3)
 
 
-def test_embedding_knows_emotion_of_strangers(real_corpora, tmp_path):
+@pytest.mark.parametrize("name", TEACHERS)
+def test_teacher_knows_emotion_of_strangers(name, real_corpora, tmp_path):
     """Far above chance (0.125) on real speech, of speakers that the teacher never heard."""
     actors = {f"RAVDESS-{number:02d}" for number in (1, 2)}
     utterances = [u for u in read_corpora(real_corpora, ["RAVDESS"]) if u.speaker in actors]
@@ -302,5 +306,5 @@ def test_embedding_knows_emotion_of_strangers(real_corpora, tmp_path):
     targets = np.array([labels.index(u.emotion) for u in utterances])
     cache = FeatureCache(tmp_path)
     assert cache.load([utterances[0].path], WhisperEmbedding())[0].shape == (1, 1024)
-    taught = soft_targets(utterances, targets, [], labels, cache, None)
+    taught = soft_targets(name, utterances, targets, [], labels, cache, None)
     assert balanced_accuracy_score(targets, taught.argmax(axis=1)) > 0.25
