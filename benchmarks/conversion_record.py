@@ -51,13 +51,18 @@ def made(report: Record, why: str, folders: tuple[Path, ...]) -> Record:
                 for when in ("before", "after")
             },
             # Calibration errors of folds cannot be averaged: small ones are larger by chance.
-            "reliability_after": test["after"]["reliability"],
+            "bins_after": [_rounded(one) for one in test["after"]["reliability"]],
         },
         "temperature": round(report["calibration"]["temperature"], 4),
         "backends": {name: _backend(ran, folders) for name, ran in report["backends"].items()},
         "versions": report["versions"],
         "machine": platform.machine(),
     }
+
+
+def _rounded(one: Record) -> Record:
+    """A bin of `edge_runtime.reliability`, in as many decimals as tables need."""
+    return {name: round(value, 4) if value else value for name, value in one.items()}
 
 
 def not_made(error: SerEdgeError, folders: tuple[Path, ...]) -> Record:

@@ -98,7 +98,7 @@ def _of_utterances(record: Record) -> float:
 
 
 def _reliability(record: Record) -> list[dict[str, Any]]:
-    return list(record["test"]["reliability_after"])
+    return list(record["test"]["bins_after"])
 
 
 ROWS = (

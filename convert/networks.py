@@ -75,7 +75,8 @@ def with_batch_of_one(model: keras.Model, shape: tuple[int, ...]) -> keras.Model
     if len(model.outputs) != 1:
         raise SerEdgeError("it has several outputs; one, the scores, can be converted")
     pooled = embedding_parts(model)
-    if not pooled or is_recurrent(model):
+    # Written out or as a loop: its forms must all have the same outputs.
+    if not pooled or any(isinstance(layer, RECURRENT) for layer in _layers(model)):
         return keras.Model(inputs, model(read))
     scores, *parts = keras.Model(model.inputs, [model.output, *pooled])(read)
     embedding = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]

@@ -36,7 +36,7 @@ def record(target: str, drop: float = 0.4, agreement: float = 0.99, **changes: A
         "test": {
             "uar_drop": drop,
             "agreement": agreement - 0.005,
-            "reliability_after": reliability((0.5, 0.4, 10), (0.9, 0.9, 30)),
+            "bins_after": reliability((0.5, 0.4, 10), (0.9, 0.9, 30)),
         },
         "backends": backends,
         **changes,
@@ -203,7 +203,7 @@ def test_calibration_is_judged_over_the_utterances_of_all_folds():
     """Too sure in one fold and too unsure in the other, one is right on the whole."""
     runs = edge(0, [0.2] * 5)
     for fold, accuracy in zip(runs, (0.3, 0.7, 0.5, 0.5, 0.5)):
-        fold["targets"]["int8"]["test"]["reliability_after"] = reliability((0.5, accuracy, 20))
+        fold["targets"]["int8"]["test"]["bins_after"] = reliability((0.5, accuracy, 20))
     _, rows = edge_rows(*runs)
     assert rows["ECE, over all folds"] == [
         "0.000",
