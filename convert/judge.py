@@ -52,13 +52,14 @@ def judge(task: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]
         return result, {"scores": np.zeros((0, 0), dtype=np.float32)}
     for window in windows[:WARM_UP]:
         backend.run(window)
-    seconds = []
+    n_outputs = len(backend.output_sizes)
+    rows, seconds = [], []
     for window in windows:
         start = time.perf_counter()
-        backend.run(window)
+        outputs = backend.run(window)
         seconds.append(time.perf_counter() - start)
-    n_outputs = len(backend.output_sizes)
-    rows = [backend.run(window, n_outputs) for window in windows]
+        # A device that has no use for the embedding does not read it, so that is not timed.
+        rows.append(outputs if n_outputs == 1 else backend.run(window, n_outputs))
     p50, p90 = np.percentile(seconds, [50, 90]) * 1000.0
     result.update(latency_ms_p50=round(float(p50), 3), latency_ms_p90=round(float(p90), 3))
     return result, {name: np.stack(one) for name, one in zip(OUTPUTS, zip(*rows))}

@@ -182,7 +182,12 @@ def run_ablation(ablation: Ablation, place: Place, folder: Path, only: list[str]
     if unknown:
         known = ", ".join(step.name for step in ablation.steps)
         raise SerEdgeError(f"--only: unknown {unknown[0]!r}; known are {known}")
-    cells = [(step, where) for where in _splits(ablation, place) for step in steps]
+    stored_results(ablation, folder)  # what is there of other variants is refused before training
+    splits = list(_splits(ablation, place))
+    places = [(split.name, seed) for _, split, seed in splits]
+    if len(set(places)) < len(places):
+        raise SerEdgeError("on: two splits have the same name; put them into files of their own")
+    cells = [(step, where) for where in splits for step in steps]
     for number, (step, (protocol, split, seed)) in enumerate(cells, start=1):
         path = folder / _file(step.name) / f"{_file(split.name)}-seed{seed}.json"
         done = f"{number} of {len(cells)}: {step.name}, {split.name}, seed {seed}"
@@ -217,6 +222,9 @@ def _judged(
     folder: Path,
 ) -> dict[str, Any]:
     recipe = on_split(step.recipe, protocol, split)
+    if ablation.judge == "validation":
+        # Or one that keeps what did best there would be judged on what it was selected on.
+        recipe = replace(recipe, training=replace(recipe.training, restore_best=False))
     judged = getattr(split, ablation.judge)
     try:
         # What is not judged is not even there.

@@ -303,6 +303,9 @@ class Recipe:
     ) -> Recipe:
         """The recipe for other recordings, by default all their emotions; split automatically.
 
+        It has no teacher, who would want a recogniser and corpora that whoever has recordings of
+        their own need not have.
+
         Parameters
         ----------
         corpora : tuple of str
@@ -321,6 +324,7 @@ class Recipe:
             split="automatic",
             validation_speakers=(),
             test_speakers=(),
+            distillation=None,
             licence="unspecified",
         )
 

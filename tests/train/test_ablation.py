@@ -107,6 +107,11 @@ def test_result_of_another_variant_of_the_same_name_is_refused(done, tone_corpor
         ('"model.channels"', '"model.chanels"', "chanels"),
         ('splits = ["test-RAVDESS-03"]', 'splits = ["fold9"]', "on: unknown split 'fold9'"),
         ('"wider / slower"', '"as it is"', "steps: two have the name 'as it is'"),
+        (
+            "[[steps]]",
+            '[[on]]\nprotocol = "loso"\ndata = ["RAVDESS"]\n[[steps]]',
+            "on: two splits have the same name",
+        ),
         ("[[on]]", "[[in]]", "unknown key 'in'"),
         ('about = "On tones."', 'judge = "train"', "judge must be validation or test"),
         ('"loso"', '"lose"', "--protocol: unknown 'lose'"),

@@ -53,6 +53,12 @@ def test_bundled_recipe():
     assert model.output_shape == (None, 7)
 
 
+def test_on_recordings_of_ones_own_there_is_no_teacher():
+    recipe = load_recipe("edge")
+    assert recipe.distillation is not None
+    assert recipe.on_data(("folder:mine",)).distillation is None
+
+
 def test_own_recipe_by_path(tmp_path):
     recipe = load(tmp_path, RECIPE)
     assert recipe.name == "tiny"
