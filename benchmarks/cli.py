@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from benchmarks import accuracy_command, arm64_command, compare, limit_command
+    from benchmarks import accuracy_command, arm64_command, compare, enrol_command, limit_command
     from benchmarks.latency import command as latency_command
     from benchmarks.peers import command as peers_command
 
@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_parser(commands)
     _add_features(commands)
     accuracy_command.add_parser(commands)
+    enrol_command.add_parser(commands, RESULTS)
     _add_preparation(commands)
     _add_sounds(commands)
     _add_listening(commands)

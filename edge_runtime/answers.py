@@ -30,6 +30,8 @@ class Answer:
         Time that features and model took, in milliseconds.
     model : str
         Name and short hash of the model.
+    profile : str or None
+        Name of the profile in use.
     """
 
     label: str
@@ -38,6 +40,7 @@ class Answer:
     duration: float
     latency_ms: float
     model: str
+    profile: str | None = None
 
     def to_text(self) -> str:
         """The answer, then every class from the most to the least probable."""
@@ -79,4 +82,5 @@ def classify_file(classifier: Classifier, path: str | os.PathLike[str]) -> Answe
         duration=round(len(audio) / sample_rate, 3),
         latency_ms=round((time.monotonic() - start) * 1000.0, 3),
         model=classifier.model_id,
+        profile=classifier.profile_name,
     )

@@ -15,6 +15,8 @@ from edge_runtime.backends import load_backend
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.features import FeatureConfig, FeatureExtractor, window_features
 from edge_runtime.metadata import UNSURE, ModelMetadata, model_hash, read_metadata
+from edge_runtime.profiles.folder import ProfileFolder
+from edge_runtime.profiles.profile import Profile, require_embedding
 
 DEFAULT_MODEL = Path(__file__).parent / "models" / "default.tflite"
 # A quarter of the window, so that a clip of any length is looked at several times.
@@ -55,11 +57,15 @@ class Classifier:
         Which interpreter runs it.
     threads : int
         Number of threads that the interpreter may use.
+    profile : Profile or str, optional
+        Whose answers are given, or the name of a profile that ``ser-edge enrol`` made; those of the
+        model alone by default.
 
     Raises
     ------
     SerEdgeError
-        When the file, its metadata and the interpreter do not fit together.
+        When the file, its metadata and the interpreter do not fit together, or the profile is of
+        another model.
 
     Examples
     --------
@@ -75,6 +81,7 @@ class Classifier:
         model: str | os.PathLike[str] | None = None,
         backend: str = "auto",
         threads: int = 1,
+        profile: Profile | str | None = None,
     ) -> None:
         self.path = Path(model) if model is not None else DEFAULT_MODEL
         self.metadata = read_metadata(self.path)
@@ -82,11 +89,37 @@ class Classifier:
         self.backend = load_backend(self.path, backend, threads)
         self.extractor = FeatureExtractor(self.metadata.features)
         _check_fit(self.path, self.metadata, self.backend.input_shape, self.backend.output_sizes)
+        self.profile: Profile | None = None
+        if profile is not None:
+            self.use(ProfileFolder().read(profile)[0] if isinstance(profile, str) else profile)
+
+    def use(self, profile: Profile | None) -> None:
+        """Give the answers for one speaker from now on; None for those of the model alone.
+
+        Raises
+        ------
+        SerEdgeError
+            When the profile is of another model; nothing has changed then.
+        """
+        if profile is not None:
+            require_embedding(self.path, self.metadata)
+            profile.check_model(self.hash, self.metadata, self.backend.output_sizes[1])
+        self.profile = profile
 
     @property
     def model_id(self) -> str:
         """The model's name and the first digits of its hash."""
         return f"{self.metadata.name}@{self.hash[:8]}"
+
+    @property
+    def profile_name(self) -> str | None:
+        """Name of the profile in use."""
+        return None if self.profile is None else self.profile.name
+
+    @property
+    def profile_key(self) -> tuple[str, str] | None:
+        """What tells the profile in use from all others: its name and when it was made."""
+        return None if self.profile is None else (self.profile.name, self.profile.created)
 
     def window_scores(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Calibrated probabilities for one window of frames.
@@ -101,9 +134,16 @@ class Classifier:
         ndarray of float32, shape (n_labels,)
             Probabilities in the order of the model's labels, summing to 1.
         """
+        if self.profile is None:
+            return self._run(frames, 1)[0]
+        scores, embedding = self._run(frames, 2)
+        return self.profile.scores(scores, embedding)
+
+    def _run(self, frames: NDArray[np.float32], outputs: int) -> list[NDArray[np.float32]]:
+        """Give the model's first outputs for one window, the scores among them calibrated."""
         features = self.metadata.standardise(window_features(self.metadata.features, frames))
-        scores = self.backend.run(features)[0]
-        return calibrate(scores, self.metadata.temperature)
+        scores, *others = self.backend.run(features, outputs)
+        return [calibrate(scores, self.metadata.temperature), *others]
 
     def decide(self, scores: NDArray[np.float32]) -> Decision:
         """Name the most probable class, or "unsure" below the rejection threshold.
@@ -121,6 +161,65 @@ class Classifier:
 
     def clip_scores(self, audio: NDArray[Any]) -> NDArray[np.float32]:
         """Calibrated probabilities for one whole clip, (n_labels,); see `classify`."""
+        windows, weights = self._clip_windows(audio)
+        scores = np.stack([self.window_scores(window) for window in windows])
+        return np.asarray(weights @ scores, dtype=np.float32)
+
+    def clip_outputs(self, audio: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What the model makes of one whole clip, whatever the profile.
+
+        Parameters
+        ----------
+        audio : ndarray of float, shape (n_samples,)
+            See `classify`.
+
+        Returns
+        -------
+        scores : ndarray of float32, shape (n_labels,)
+            The model's own calibrated probabilities, a mean over the clip's windows.
+        embedding : ndarray of float32, shape (d,)
+            The same mean of its second output.
+
+        Raises
+        ------
+        SerEdgeError
+            As `classify` does, and when the model has no second output.
+        """
+        weights, scores, embeddings = self.window_outputs(audio)
+        return weights @ scores, weights @ embeddings
+
+    def window_outputs(
+        self, audio: NDArray[Any]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """What the model makes of each window of one clip, whatever the profile.
+
+        Parameters
+        ----------
+        audio : ndarray of float, shape (n_samples,)
+            See `classify`.
+
+        Returns
+        -------
+        weights : ndarray of float32, shape (n_windows,)
+            What each window counts; see `clip_windows`.
+        scores : ndarray of float32, shape (n_windows, n_labels)
+            The model's own calibrated probabilities.
+        embeddings : ndarray of float32, shape (n_windows, d)
+            Its second output.
+
+        Raises
+        ------
+        SerEdgeError
+            As `classify` does, and when the model has no second output.
+        """
+        require_embedding(self.path, self.metadata)
+        windows, weights = self._clip_windows(audio)
+        scores, embeddings = zip(*(self._run(window, 2) for window in windows))
+        return weights, np.stack(scores), np.stack(embeddings)
+
+    def _clip_windows(
+        self, audio: NDArray[Any]
+    ) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
         samples = checked_samples(audio)
         least = LEAST_CLIP_SECONDS
         if len(samples) < least * self.metadata.features.sample_rate:
@@ -129,9 +228,7 @@ class Classifier:
         window_frames = self.metadata.window_frames
         padded = pad_clip(samples, self.metadata.features, window_frames)
         frames = self.extractor.frames(padded)
-        windows, weights = clip_windows(frames, self.extractor.level_dbfs(frames), window_frames)
-        scores = np.stack([self.window_scores(window) for window in windows])
-        return np.asarray(weights @ scores, dtype=np.float32)
+        return clip_windows(frames, self.extractor.level_dbfs(frames), window_frames)
 
     def classify(self, audio: NDArray[Any]) -> Decision:
         """Classify one clip that holds one utterance.

@@ -10,14 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime import __version__
-from edge_runtime.commands import classify, devices, info, listen
+from edge_runtime.commands import classify, devices, enrol, info, listen, profiles
 from edge_runtime.doctor import doctor
 from edge_runtime.install import SYSTEM_CONFIG, install_service
+from edge_runtime.profiles.command import (
+    list_profiles,
+    remove_profile,
+    show_profile,
+    use_profile,
+)
 from edge_runtime.program import run_program
 from edge_runtime.settings import ENVIRONMENT, Option, options
 
 MODEL_KEYS = ("model.file", "model.backend", "model.threads")
+PROFILE_KEYS = ("profile.name", "profile.dir")
 FORMAT_KEY = "output.format"
+CLIPS, MOST_CLIPS = 5, 50  # of each emotion
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -43,8 +51,11 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("classify", help="one answer for each sound file")
     command.add_argument("files", nargs="+", metavar="FILE", help="holds one utterance")
-    add_options(command, (*MODEL_KEYS, FORMAT_KEY))
+    add_options(command, (*MODEL_KEYS, *PROFILE_KEYS, FORMAT_KEY))
     command.set_defaults(work=classify)
+
+    _add_enrol(commands)
+    _add_profiles(commands)
 
     command = commands.add_parser("devices", help="list the microphones")
     add_options(command, (FORMAT_KEY,))
@@ -78,6 +89,69 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--dry-run", action="store_true", help="print what would be written")
     command.set_defaults(work=install_service)
     return parser
+
+
+def _add_enrol(commands: Any) -> None:
+    command = commands.add_parser(
+        "enrol", help="teach the model your voice: a few sentences in each emotion"
+    )
+    command.add_argument("name", metavar="NAME", help="whose voice")
+    _add_config(command, "settings of the service, for its profiles folder and microphone")
+    command.add_argument(
+        "--clips",
+        type=_count,
+        default=CLIPS,
+        metavar="N",
+        help=f"of each emotion, 1 to {MOST_CLIPS} (default: {CLIPS})",
+    )
+    command.add_argument(
+        "--emotions", metavar="A,B", help="these alone (default: all of the model)"
+    )
+    command.add_argument(
+        "--from",
+        dest="from_folder",
+        type=Path,
+        metavar="DIR",
+        help="recordings as LABEL/FILE, in place of the microphone",
+    )
+    command.add_argument(
+        "--keep-audio", type=Path, metavar="DIR", help="keep the recordings, too, as LABEL/FILE.wav"
+    )
+    command.add_argument(
+        "--again", action="store_true", help="begin anew (default: add to what is there)"
+    )
+    command.add_argument(
+        "--activate",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="use the profile from now on (default: if it helps)",
+    )
+    keys = ("source.device", "source.channel", "gate.kind", "profile.dir")
+    add_options(command, (*MODEL_KEYS, *keys, FORMAT_KEY))
+    command.set_defaults(work=enrol)
+
+
+def _add_profiles(commands: Any) -> None:
+    command = commands.add_parser("profiles", help="list, show, remove or choose profiles")
+    actions = command.add_subparsers(required=True, metavar="ACTION")
+    for name, work, text in (
+        ("list", list_profiles, "all, with what they gain; * is active"),
+        ("show", show_profile, "one of them"),
+        ("remove", remove_profile, "delete one"),
+        ("use", use_profile, "make one the active one, or none"),
+    ):
+        action = actions.add_parser(name, help=text)
+        if name != "list":
+            action.add_argument("name", metavar="NAME")
+        _add_config(action, "settings of the service, for its profiles folder")
+        add_options(action, ("profile.dir", FORMAT_KEY))
+        action.set_defaults(work=profiles, work_on_profiles=work)
+
+
+def _count(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= MOST_CLIPS:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be 1 to {MOST_CLIPS}, not {text!r}")
 
 
 def _add_config(parser: argparse.ArgumentParser, text: str) -> None:

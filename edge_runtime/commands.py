@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Callable
 
 from edge_runtime.answers import classify_file
-from edge_runtime.classifier import DEFAULT_MODEL, Classifier
+from edge_runtime.classifier import DEFAULT_MODEL
 from edge_runtime.config import load
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.metadata import model_hash, read_metadata
+from edge_runtime.profiles.choice import make_classifier
 from edge_runtime.quiet import say
 from edge_runtime.settings import Settings, options
 from edge_runtime.sources import list_devices
@@ -30,8 +32,7 @@ def listen(arguments: argparse.Namespace) -> int:
 def classify(arguments: argparse.Namespace) -> int:
     """Print one answer for each file; a file that fails does not keep the others from theirs."""
     settings = settings_of(arguments)
-    model = settings.model
-    classifier = Classifier(model.file, model.backend, model.threads)
+    classifier = make_classifier(settings, _say)
     failed = 0
     for path in arguments.files:
         try:
@@ -45,6 +46,19 @@ def classify(arguments: argparse.Namespace) -> int:
         else:
             print(f"{printable(path)}: {answer.to_text()}", flush=True)
     return 1 if failed else 0
+
+
+def enrol(arguments: argparse.Namespace) -> int:
+    """Make a profile of a speaker's own recordings."""
+    from edge_runtime.enrol.command import enrol as work
+
+    return work(arguments, settings_of(arguments))
+
+
+def profiles(arguments: argparse.Namespace) -> int:
+    """List, show, remove or choose profiles."""
+    work: Callable[[argparse.Namespace, Settings], int] = arguments.work_on_profiles
+    return work(arguments, settings_of(arguments))
 
 
 def devices(arguments: argparse.Namespace) -> int:

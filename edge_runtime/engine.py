@@ -14,6 +14,7 @@ from edge_runtime.events import Event
 from edge_runtime.gates import make_gate
 from edge_runtime.listener import Listener
 from edge_runtime.outputs.make import SECTIONS, Starter, prepare
+from edge_runtime.profiles.choice import make_classifier
 from edge_runtime.reader import Chunk
 from edge_runtime.settings import Settings
 from edge_runtime.sound_archive import SoundRing
@@ -21,7 +22,7 @@ from edge_runtime.status import Status, describe_model
 
 LOSSES_SECONDS = 60.0  # lost sound is said at most so often
 LEAVE_SECONDS = 0.5  # what an output that a reload takes away is given to deliver the rest
-LISTENER_SECTIONS = ("model", "gate", "decision")
+LISTENER_SECTIONS = ("model", "profile", "gate", "decision")
 if TYPE_CHECKING:
     from edge_runtime.web import WebServer
 
@@ -53,7 +54,7 @@ class Engine:
         self._say = say
         self._settings = settings
         self._losses_said = -LOSSES_SECONDS
-        self._classifier = _classifier_for(settings)
+        self._classifier = make_classifier(settings, say)
         self._listener = _listener_for(self._classifier, settings)
         self._ring = _ring_for(self._listener, settings, self.sample_rate)
         about = _about(settings, self._classifier, self._listener)
@@ -64,7 +65,10 @@ class Engine:
 
     def __str__(self) -> str:
         model = self._classifier
-        return f"{model.model_id} on {model.backend.name}, window {self.window_seconds:.2f} s"
+        whose = f", profile {model.profile_name}" if model.profile_name else ""
+        return (
+            f"{model.model_id} on {model.backend.name}{whose}, window {self.window_seconds:.2f} s"
+        )
 
     @property
     def sample_rate(self) -> int:
@@ -128,9 +132,11 @@ class Engine:
         SerEdgeError
             When something is not usable; nothing has changed then.
         """
-        classifier = _classifier_for(settings)
+        classifier = make_classifier(settings, self._say)
         is_same_model = classifier.hash == self._classifier.hash
-        is_same = is_same_model and not self._changed(settings, LISTENER_SECTIONS)
+        is_same_voice = classifier.profile_key == self._classifier.profile_key
+        is_same = is_same_model and is_same_voice
+        is_same = is_same and not self._changed(settings, LISTENER_SECTIONS)
         listener = self._listener if is_same else _listener_for(classifier, settings)
         sample_rate = classifier.metadata.features.sample_rate
         is_same_ring = is_same and not self._changed(settings, ("save_audio",))
@@ -181,7 +187,7 @@ class Engine:
         web = WebServer(
             chosen.address,
             self.status,
-            lambda: _classifier_for(self._settings),
+            lambda: make_classifier(self._settings, _say_nothing),
             self._say,
             chosen.token,
             Limits(upload_bytes=chosen.max_upload),
@@ -214,9 +220,8 @@ class Engine:
         return [one for one in sections if getattr(old, one) != getattr(settings, one)]
 
 
-def _classifier_for(settings: Settings) -> Classifier:
-    model = settings.model
-    return Classifier(model.file, model.backend, model.threads)
+def _say_nothing(_line: str) -> None:
+    """Say nothing: the listener's classifier has said it."""
 
 
 def _listener_for(classifier: Classifier, settings: Settings) -> Listener:
@@ -253,6 +258,7 @@ def _about(settings: Settings, classifier: Classifier, listener: Listener) -> di
     return {
         **describe_model(classifier),
         "version": __version__,
+        "profile": classifier.profile_name,
         "source": settings.source.source,
         "hop_seconds": listener.hop_seconds,
         "saves_audio": None if folder is None else str(folder),

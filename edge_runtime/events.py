@@ -36,6 +36,8 @@ class Event:
         From the arrival of the window's last samples to the decision, in milliseconds.
     model : str
         Name and short hash of the model.
+    profile : str or None
+        Name of the profile in use; see ``ser-edge enrol``.
     """
 
     kind: str
@@ -49,6 +51,7 @@ class Event:
     level_dbfs: float
     latency_ms: float
     model: str
+    profile: str | None = None
 
     def to_json(self) -> str:
         """One line of JSON."""

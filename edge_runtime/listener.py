@@ -281,6 +281,7 @@ class Listener:
                 level_dbfs=round(self._gate.level_dbfs, 1),
                 latency_ms=round((now - since) * 1000.0, 3),
                 model=self._classifier.model_id,
+                profile=self._classifier.profile_name,
             )
             for verdict in verdicts
         ]

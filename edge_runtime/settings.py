@@ -73,6 +73,23 @@ class ModelSettings:
 
 
 @dataclass(frozen=True)
+class ProfileSettings:
+    """Whose voice it is, where somebody has enrolled; see ``ser-edge enrol``."""
+
+    name: Optional[str] = _setting(
+        None,
+        "profile to use, none for the model alone (default: the active one)",
+        "--profile",
+        metavar="NAME",
+    )
+    dir: Optional[Path] = _setting(
+        None,
+        "folder of profiles (default: below the service's or the user's own data)",
+        metavar="DIR",
+    )
+
+
+@dataclass(frozen=True)
 class GateSettings:
     """What tells speech from a quiet or noisy room."""
 
@@ -195,6 +212,7 @@ class Settings:
 
     source: SourceSettings = field(default_factory=SourceSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
+    profile: ProfileSettings = field(default_factory=ProfileSettings)
     gate: GateSettings = field(default_factory=GateSettings)
     decision: DecisionKeys = field(default_factory=DecisionKeys)
     output: OutputSettings = field(default_factory=OutputSettings)
@@ -209,6 +227,7 @@ class Settings:
 SECTIONS: dict[str, Any] = {
     "source": SourceSettings,
     "model": ModelSettings,
+    "profile": ProfileSettings,
     "gate": GateSettings,
     "decision": DecisionKeys,
     "output": OutputSettings,

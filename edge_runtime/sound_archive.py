@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import threading
-import wave
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.events import Event
 from edge_runtime.outputs.output import NotDeliveredError
+from edge_runtime.wave_file import write_wave
 
 RING_SECONDS = 60.0  # of a longer emotion the end is kept
 SUFFIX = ".ser-edge.wav"  # only such files are ever deleted
@@ -101,7 +101,7 @@ class SoundArchive:
         path = self._folder / f"{moment}Z-{event.label}{SUFFIX}"
         try:
             self._make_room(2 * len(sound))
-            self._write(path, sound)
+            write_wave(path, sound, self._ring.sample_rate)
         except OSError as error:
             path.unlink(missing_ok=True)
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -112,14 +112,6 @@ class SoundArchive:
 
     def close(self) -> None:
         """Nothing to release."""
-
-    def _write(self, path: Path, sound: NDArray[np.float32]) -> None:
-        scaled = np.clip(np.rint(sound * 32768.0), -32768, 32767).astype("<i2")
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(self._ring.sample_rate)
-            file.writeframes(scaled.tobytes())
 
     def _make_room(self, n_bytes: int) -> None:
         # Their names begin with the time.

@@ -31,7 +31,7 @@ class Status:
     ----------
     about : dict
         What does not change by itself: "version", "source", "hop_seconds", "saves_audio" (folder
-        or None), and what `describe_model` gives. Optional: "profile" (name).
+        or None), "profile" (name or None), and what `describe_model` gives.
     outlets : sequence of Outlet
         Those that are running.
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,10 @@ settings.load_profile("ser-edge")
 # Absolute, for some tests work in other folders.
 if os.environ.get("SER_EDGE_CORPORA"):
     os.environ["SER_EDGE_CORPORA"] = str(Path(os.environ["SER_EDGE_CORPORA"]).resolve())
+
+# Whoever runs the tests may have enrolled, and keep answers of their own.
+os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="ser-edge-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_DATA_HOME"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

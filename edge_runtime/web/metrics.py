@@ -183,7 +183,7 @@ def _process(snapshot: dict[str, Any]) -> Iterator[Metric]:
     degrees = temperature_celsius()
     if degrees is not None:
         yield _gauge("temperature_celsius", "Temperature of the processor.", degrees)
-    told = {key: snapshot["about"].get(key) for key in ("version", "model", "backend")}
+    told = {key: snapshot["about"].get(key) for key in ("version", "model", "backend", "profile")}
     told["model_hash"] = snapshot["about"].get("model_hash")
     known = {key: str(value) for key, value in told.items() if value}
     yield InfoMetricFamily("ser_edge_build", "What runs.", value=known)

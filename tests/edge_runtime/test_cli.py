@@ -20,8 +20,11 @@ from edge_runtime.metadata import LABELS, UNSURE, ModelMetadata
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 EVENT_KEYS = [field.name for field in dataclasses.fields(Event)]
-ANSWER_KEYS = ["file", "label", "score", "scores", "duration", "latency_ms", "model"]
-COMMANDS = ("listen", "classify", "devices", "info", "doctor", "install-service")
+ANSWER_KEYS = ["file", "label", "score", "scores", "duration", "latency_ms", "model", "profile"]
+COMMANDS = (
+    *("listen", "classify", "enrol", "profiles", "devices", "info", "doctor"),
+    "install-service",
+)
 # The sound is synthesised, and speech to no gate; each window speaks for itself.
 EVERY_HOP = (
     *("--gate", "off", "--decision-smoothing", "1", "--decision-minimum-count", "1"),

@@ -1,0 +1,91 @@
+"""``ser-bench enrol``: measures what enrolment gains, and draws it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.enrol import KIND, bench_enrolment
+from benchmarks.enrol_tables import enrolment_table
+from benchmarks.results import load_all, store
+from edge_runtime.errors import SerEdgeError
+from train.corpora import corpora_folder
+
+MODEL = "model.int8.tflite"
+
+
+def add_parser(commands: Any, results: Path) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "enrol", help="what enrolling a voice gains, by clips of each emotion"
+    )
+    parser.add_argument(
+        "runs",
+        type=Path,
+        nargs="*",
+        metavar="RUN",
+        help="folders that ser-train wrote, of the protocol cross-corpus, each with its model "
+        f"converted to {MODEL}",
+    )
+    parser.add_argument(
+        "--corpora",
+        metavar="DIR",
+        help="folder with one subfolder per corpus (default: $SER_EDGE_CORPORA)",
+    )
+    parser.add_argument("--again", action="store_true", help="measure what is stored already, too")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE.png", help="draw all that is stored, after the runs"
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=results,
+        metavar="DIR",
+        help=f"stored results (default: {results})",
+    )
+    parser.add_argument(
+        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
+    )
+    parser.set_defaults(work=enrol)
+
+
+def enrol(arguments: argparse.Namespace) -> int:
+    """Measure run by run; one that cannot be used does not keep the others from it."""
+    if not arguments.runs and arguments.plot is None:
+        raise SerEdgeError("name runs to measure, or --plot FILE.png to draw what is stored")
+    done = [_is_measured(run, arguments) for run in arguments.runs]
+    if arguments.plot is not None:
+        from benchmarks.enrol_plot import enrolment_curves
+
+        picture = enrolment_curves(load_all(arguments.results))
+        try:
+            arguments.plot.parent.mkdir(parents=True, exist_ok=True)
+            arguments.plot.write_bytes(picture)
+        except OSError as error:
+            raise SerEdgeError(f"{arguments.plot}: cannot be written ({error.strerror})") from error
+    return 0 if all(done) else 1
+
+
+def _is_measured(run: Path, arguments: argparse.Namespace) -> bool:
+    name = f"{run.resolve().parent.name}-{run.resolve().name}.json"
+    path = arguments.results / KIND / name
+    if path.is_file() and not arguments.again:
+        print(f"{name}: stored earlier", flush=True)
+        return True
+    model = run / MODEL
+    try:
+        if not model.is_file():
+            raise SerEdgeError(
+                f"{model}: no such file; ser-convert {run / 'model.keras'} --int8 makes it"
+            )
+        result = bench_enrolment(run, model, corpora_folder(arguments.corpora))
+        store(result, path)
+    except SerEdgeError as error:
+        print(f"ser-bench: {error}", file=sys.stderr, flush=True)
+        return False
+    told = json.dumps(result) if arguments.format == "jsonl" else enrolment_table({KIND: [result]})
+    print(told, flush=True)
+    return True

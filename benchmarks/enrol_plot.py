@@ -1,0 +1,49 @@
+"""Draws what enrolment gains."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarks.enrol_tables import PREFIX, by_run, corpora_of, counts_of
+from benchmarks.results import Results, of_kind
+from train.plots import in_house_style, to_png
+
+
+@in_house_style
+def enrolment_curves(results: Results) -> bytes:
+    """Draw UAR against clips of each emotion, for every corpus, with the deviation over draws.
+
+    Parameters
+    ----------
+    results : dict
+        What `benchmarks.results.load_all` gave.
+
+    Returns
+    -------
+    bytes
+        A PNG.
+
+    Raises
+    ------
+    SerEdgeError
+        When nothing is stored.
+    """
+    stored = of_kind(results, "enrol")
+    figure = Figure(figsize=(7.0, 4.4), layout="constrained")
+    axes = figure.subplots()
+    for corpus in corpora_of(stored):
+        of_corpus = [one for one in stored if one["split"] == f"{PREFIX}{corpus}"]
+        counts = counts_of(of_corpus)
+        after = [by_run(of_corpus, count, "after") for count in counts]
+        before = [np.mean(by_run(of_corpus, count, "before")) for count in counts]
+        mean, deviation = ([f(values) for values in after] for f in (np.mean, np.std))
+        (line,) = axes.plot([0, *counts], [before[0], *mean], marker="o", label=corpus)
+        low, high = np.subtract(mean, deviation), np.add(mean, deviation)
+        axes.fill_between(counts, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+        axes.plot(counts, before, linestyle=":", color=line.get_color())
+    axes.set(title="A model that never heard the corpus learns a voice of it")
+    axes.set(xlabel="enrolled clips of each emotion", ylabel="UAR on the speaker's other clips")
+    axes.set(xlim=(0, None), ylim=(0, 1))
+    axes.legend(loc="lower right", title="dotted: without a profile")
+    return to_png(figure)

@@ -1,0 +1,153 @@
+"""Tables of what enrolment gains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from benchmarks.markdown import markdown
+from benchmarks.results import Results, of_kind
+from benchmarks.system_tables import NOTHING
+
+Result = dict[str, Any]
+PREFIX = "test-"
+PAIRS = {
+    "alone": "no profile",
+    "own": "each speaker's own profile",
+    "the other's": "the other speaker's profile",
+    "one of both": "one profile of both speakers' clips",
+}
+
+
+def enrolment_table(results: Results) -> str:
+    """UAR before and after by corpus and number of clips, and the speaker that fares worst."""
+    stored = of_kind(results, "enrol")
+    rows = [
+        [
+            *("unknown corpus", "clips of each emotion", "speakers", "emotions"),
+            *("UAR before", "after", "gained, points", "the worst speaker after"),
+        ]
+    ]
+    for corpus in corpora_of(stored):
+        of_corpus = [one for one in stored if one["split"] == f"{PREFIX}{corpus}"]
+        rows += [[corpus, *row] for row in _rows(of_corpus)]
+    rows += [["**mean**", *row] for row in _mean_rows(stored)]
+    return markdown(rows)
+
+
+def corpora_of(stored: list[Result]) -> list[str]:
+    """The corpora that were tested on, in the order in which they come."""
+    return list(dict.fromkeys(str(one["split"]).removeprefix(PREFIX) for one in stored))
+
+
+def counts_of(stored: list[Result]) -> list[int]:
+    """How many clips were enrolled, rising."""
+    return sorted(
+        {row["clips"] for one in stored for rows in one["speakers"].values() for row in rows}
+    )
+
+
+def by_run(stored: list[Result], count: int, which: str) -> list[float]:
+    """For each run and draw the mean UAR over its speakers."""
+    values: list[float] = []
+    for one in stored:
+        drawn = [row[which] for row in _at(one, count)]
+        if drawn:
+            values += np.mean(drawn, axis=0).tolist()
+    return values
+
+
+def _at(result: Result, count: int) -> Iterator[dict[str, Any]]:
+    for rows in result["speakers"].values():
+        yield from (row for row in rows if row["clips"] == count)
+
+
+def _rows(of_corpus: list[Result]) -> Iterator[list[str]]:
+    for count in counts_of(of_corpus):
+        rows = list(_at(of_corpus[0], count))
+        before, after = (by_run(of_corpus, count, which) for which in ("before", "after"))
+        emotions = sorted({len(row["emotions"]) for row in rows})
+        yield [
+            *(
+                str(count),
+                str(len(rows)),
+                "-".join(map(str, dict.fromkeys([emotions[0], emotions[-1]]))),
+            ),
+            *(_spread(before), _spread(after), _gained(before, after)),
+            _worst(of_corpus, count),
+        ]
+
+
+def _mean_rows(stored: list[Result]) -> Iterator[list[str]]:
+    corpora = corpora_of(stored)
+    for count in counts_of(stored):
+        means = []
+        for corpus in corpora:
+            of_corpus = [one for one in stored if one["split"] == f"{PREFIX}{corpus}"]
+            both = [by_run(of_corpus, count, which) for which in ("before", "after")]
+            if both[0]:
+                means.append([np.mean(both[0]), np.mean(both[1])])
+        before, after = np.mean(means, axis=0)
+        gained = f"{100.0 * (after - before):+.1f}"
+        of = f"{len(means)} corpora"
+        yield [str(count), of, "", f"{before:.3f}", f"{after:.3f}", gained, ""]
+
+
+def _worst(of_corpus: list[Result], count: int) -> str:
+    """The speaker whose mean over runs and draws is least, and what it was before."""
+    speakers: dict[str, list[dict[str, Any]]] = {}
+    for one in of_corpus:
+        for speaker, rows in one["speakers"].items():
+            speakers.setdefault(speaker, []).extend(r for r in rows if r["clips"] == count)
+    means = {
+        speaker: (np.mean([r["after"] for r in rows]), np.mean([r["before"] for r in rows]))
+        for speaker, rows in speakers.items()
+        if rows
+    }
+    worst = min(means, key=lambda speaker: means[speaker][0])
+    after, before = means[worst]
+    return f"{worst}: {after:.2f} (before {before:.2f})"
+
+
+def _spread(values: list[float]) -> str:
+    return f"{np.mean(values):.3f} ± {np.std(values):.3f}"
+
+
+def _gained(before: list[float], after: list[float]) -> str:
+    return f"{100.0 * (np.mean(after) - np.mean(before)):+.1f}"
+
+
+def pairs_table(results: Results) -> str:
+    """What a profile does for two speakers, by corpus."""
+    stored = of_kind(results, "enrol")
+    corpora = corpora_of(stored)
+    rows = [["UAR of two speakers, mean over pairs", *corpora]]
+    for key, text in PAIRS.items():
+        rows.append([text, *(_of_pairs(stored, corpus, key, _fraction) for corpus in corpora)])
+    key = "nearest voice"
+    told = [_of_pairs(stored, corpus, key, _range) for corpus in corpora]
+    return markdown(
+        [*rows, ["clips whose nearer voice is the speaker's: mean (worst pair)", *told]]
+    )
+
+
+def _of_pairs(
+    stored: list[Result], corpus: str, key: str, told: Callable[[list[float]], str]
+) -> str:
+    values = [
+        pair[key]
+        for one in stored
+        if one["split"] == f"{PREFIX}{corpus}"
+        for pair in one["others"]["pairs"]
+    ]
+    return told(values) if values else NOTHING
+
+
+def _fraction(values: list[float]) -> str:
+    return f"{np.mean(values):.3f}"
+
+
+def _range(values: list[float]) -> str:
+    return f"{np.mean(values):.0%} ({min(values):.0%})"

@@ -1,0 +1,1 @@
+"""Enrolment: records a speaker's own examples, for a profile of theirs."""

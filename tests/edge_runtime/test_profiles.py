@@ -1,0 +1,435 @@
+"""Profiles through the command line and the library: made of files, used, refused, removed."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_runtime import Classifier, SerEdgeError, listen
+from edge_runtime.enrol.prompts import SENTENCES, prompts
+from edge_runtime.metadata import ModelMetadata
+from edge_runtime.profiles.folder import ProfileFolder
+from edge_runtime.sources import read_clip
+
+from ..disks import small_disk
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+EMOTIONS = ("happy", "sad", "angry")
+
+
+@pytest.fixture(scope="module")
+def model(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_onnx: Callable[..., Path],
+    metadata_for: Callable[..., ModelMetadata],
+) -> Path:
+    """A model whose scores know nothing and whose embedding is the mean of its features."""
+    outputs = ("scores", "embedding")
+    path = tmp_path_factory.mktemp("model") / "small.onnx"
+    return make_onnx(path, metadata_for(outputs=outputs))
+
+
+@pytest.fixture(scope="module")
+def clip(speech: Callable[..., np.ndarray], to_wav: Callable[..., bytes]) -> Callable[..., None]:
+    """Write what an emotion sounds like: the speed, and with it the pitch, tell it."""
+
+    def write(path: Path, emotion: str, seed: int, seconds: float = 2.0) -> None:
+        sound = speech(seconds, seed)
+        factor = (1.0, 1.4, 2.0)[EMOTIONS.index(emotion)]
+        times = np.arange(0, len(sound) - 1, factor)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(to_wav(np.interp(times, np.arange(len(sound)), sound)))
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory, clip: Callable[..., None]) -> Path:
+    """Four clips of each of three emotions."""
+    folder = tmp_path_factory.mktemp("recordings")
+    for emotion in EMOTIONS:
+        for seed in range(4):
+            clip(folder / emotion / f"{seed}.wav", emotion, seed)
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> dict[str, str]:
+    """The environment of a user who has no profile yet."""
+    return {"XDG_DATA_HOME": str(tmp_path / "data")}
+
+
+@pytest.fixture
+def folder(data: dict[str, str]) -> Path:
+    return Path(data["XDG_DATA_HOME"]) / "ser-edge" / "profiles"
+
+
+@pytest.fixture
+def enrolled(ser_edge: Run, model: Path, recordings: Path, data: dict[str, str]) -> dict[str, Any]:
+    """What enrolling ``anna`` has said."""
+    done = ser_edge(
+        *("enrol", "anna", "--from", recordings, "--model", model, "--format", "jsonl"), env=data
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def fill(path: Path) -> None:
+    """Write to a file until its disk is full."""
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line of a run that was refused."""
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("ser-edge: ")
+    return line
+
+
+# --- made, and used -----------------------------------------------------------------------------
+
+
+def test_a_profile_of_files_is_small_private_and_active(
+    enrolled: dict[str, Any], folder: Path
+) -> None:
+    assert enrolled["clips"] == dict.fromkeys(EMOTIONS, 4)
+    assert enrolled["gain"]["after"] > enrolled["gain"]["before"]
+    assert enrolled["active"] is True
+    path = folder / "anna.profile"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert path.stat().st_size < 100_000
+    assert sorted(one.name for one in folder.iterdir()) == ["active", "anna.profile"]
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_classify_answers_for_the_speaker_and_says_so(
+    ser_edge: Run, model: Path, data: dict[str, str], tmp_path: Path, clip: Callable[..., None]
+) -> None:
+    for emotion in EMOTIONS:
+        clip(tmp_path / f"{emotion}.wav", emotion, 1, seconds=3.0)
+    files = [tmp_path / f"{emotion}.wav" for emotion in EMOTIONS]
+    options = ("--model", model, "--format", "jsonl")
+    done = ser_edge("classify", *files, *options, env=data)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    best = [max(answer["scores"], key=answer["scores"].get) for answer in answers]
+    assert best == list(EMOTIONS)
+    for answer in answers:
+        assert answer["profile"] == "anna"
+        assert sum(answer["scores"].values()) == pytest.approx(1.0, abs=1e-4)
+        # What was not enrolled is not answered.
+        assert {label for label, score in answer["scores"].items() if score} <= set(EMOTIONS)
+    alone = ser_edge("classify", *files, *options, "--profile", "none", env=data)
+    for line, answer in zip(alone.stdout.splitlines(), answers):
+        assert json.loads(line)["profile"] is None
+        assert json.loads(line)["scores"] != answer["scores"]
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_library_and_listen_give_the_same_as_classify(
+    model: Path, data: dict[str, str], recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", data["XDG_DATA_HOME"])
+    classifier = Classifier(model, profile="anna")
+    audio = read_clip(recordings / "sad" / "0.wav", 16000)
+    alone = Classifier(model)
+    assert classifier.clip_scores(audio) != pytest.approx(alone.clip_scores(audio), abs=1e-3)
+    # The embedding is the model's, whoever is asked for.
+    assert classifier.clip_outputs(audio)[1] == pytest.approx(alone.clip_outputs(audio)[1])
+    classifier.use(None)
+    assert classifier.clip_scores(audio) == pytest.approx(alone.clip_scores(audio))
+    events = list(listen([audio], Classifier(model, profile="anna"), gate="off"))
+    assert events
+    assert {event.profile for event in events} == {"anna"}
+
+
+def test_more_recordings_are_added_and_the_same_ones_replaced(
+    ser_edge: Run,
+    model: Path,
+    recordings: Path,
+    data: dict[str, str],
+    enrolled: dict[str, Any],
+    tmp_path: Path,
+    clip: Callable[..., None],
+) -> None:
+    more = tmp_path / "more"
+    clip(more / "sad" / "0.wav", "sad", 7)
+    clip(more / "sad" / "new.wav", "sad", 8)
+    options = ("--model", model, "--format", "jsonl")
+    done = ser_edge("enrol", "anna", "--from", more, *options, env=data)
+    assert json.loads(done.stdout)["clips"] == {**enrolled["clips"], "sad": 5}
+    again = ser_edge("enrol", "anna", "--from", recordings, "--again", *options, env=data)
+    assert json.loads(again.stdout)["clips"] == enrolled["clips"]
+    two = ser_edge(
+        *("enrol", "anna", "--from", recordings, "--emotions", "sad,happy", *options), env=data
+    )
+    assert json.loads(two.stdout)["emotions"] == ["happy", "sad"]
+
+
+def test_a_profile_that_does_not_help_is_kept_but_not_active(
+    ser_edge: Run,
+    model: Path,
+    data: dict[str, str],
+    folder: Path,
+    tmp_path: Path,
+    clip: Callable[..., None],
+) -> None:
+    for seed in range(3):  # the same sounds, whatever they are called
+        for emotion in EMOTIONS:
+            clip(tmp_path / "same" / emotion / f"{seed}.wav", "sad", 0)
+    options = ("--from", tmp_path / "same", "--model", model)
+    done = ser_edge("enrol", "bert", *options, env=data)
+    assert done.returncode == 0
+    assert "Not active: it was not shown to help" in done.stdout
+    assert not (folder / "active").exists()
+    done = ser_edge("enrol", "bert", *options, "--activate", env=data)
+    assert "Active" in done.stdout
+    assert (folder / "active").read_text() == "bert\n"
+
+
+def test_one_clip_of_each_emotion_says_that_nothing_can_be_said(
+    ser_edge: Run, model: Path, data: dict[str, str], tmp_path: Path, clip: Callable[..., None]
+) -> None:
+    for emotion in EMOTIONS:
+        clip(tmp_path / "one" / emotion / "0.wav", emotion, 0)
+    done = ser_edge("enrol", "bert", "--from", tmp_path / "one", "--model", model, env=data)
+    assert done.returncode == 0
+    assert "cannot be told from one clip" in done.stdout
+    assert "Not active" in done.stdout
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_profiles_are_listed_shown_chosen_and_removed(
+    ser_edge: Run, data: dict[str, str], folder: Path
+) -> None:
+    listed = ser_edge("profiles", "list", env=data)
+    assert listed.stdout.startswith("* anna")
+    (line,) = ser_edge("profiles", "list", "--format", "jsonl", env=data).stdout.splitlines()
+    shown = ser_edge("profiles", "show", "anna", "--format", "jsonl", env=data)
+    assert json.loads(line) == json.loads(shown.stdout)
+    assert "UAR" in ser_edge("profiles", "show", "anna", env=data).stdout
+    assert ser_edge("profiles", "use", "none", env=data).returncode == 0
+    assert ser_edge("profiles", "list", env=data).stdout.startswith("  anna")
+    assert ser_edge("profiles", "use", "anna", env=data).returncode == 0
+    assert "there: anna" in one_line(ser_edge("profiles", "use", "bert", env=data))
+    assert ser_edge("profiles", "remove", "anna", env=data).returncode == 0
+    assert list(folder.iterdir()) == []
+    assert "no profile 'anna'" in one_line(ser_edge("profiles", "remove", "anna", env=data))
+    assert "no profile in" in ser_edge("profiles", "list", env=data).stderr
+
+
+# --- refused ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["../anna", "a/b", "", ".hidden", "none", "a b", "x" * 65, "a\n"])
+def test_names_that_are_no_file_of_the_folder_are_refused(
+    name: str, ser_edge: Run, model: Path, recordings: Path, data: dict[str, str], tmp_path: Path
+) -> None:
+    done = ser_edge("enrol", name, "--from", recordings, "--model", model, env=data)
+    assert "cannot be a profile's name" in one_line(done)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_a_profile_of_another_model_is_refused_by_name_and_left_aside_otherwise(
+    ser_edge: Run,
+    recordings: Path,
+    data: dict[str, str],
+    tmp_path: Path,
+    make_onnx: Callable[..., Path],
+    metadata_for: Callable[..., ModelMetadata],
+) -> None:
+    outputs = ("scores", "embedding")
+    other = make_onnx(tmp_path / "other.onnx", metadata_for(name="other", outputs=outputs))
+    sound = recordings / "sad" / "0.wav"
+    done = ser_edge("classify", sound, "--model", other, "--profile", "anna", env=data)
+    line = one_line(done)
+    assert "was made with the model small@" in line
+    assert "ser-edge enrol anna" in line
+    assert done.stdout == ""
+    # Nobody asked for it by name: a daemon goes on after an upgrade.
+    done = ser_edge("classify", sound, "--model", other, "--format", "jsonl", env=data)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["profile"] is None
+    assert "the active profile is not used" in done.stderr
+
+
+def test_a_model_without_embedding_is_refused(
+    ser_edge: Run,
+    recordings: Path,
+    data: dict[str, str],
+    tmp_path: Path,
+    make_onnx: Callable[..., Path],
+    metadata_for: Callable[..., ModelMetadata],
+) -> None:
+    scores_alone = make_onnx(tmp_path / "old.onnx", metadata_for())
+    done = ser_edge("enrol", "anna", "--from", recordings, "--model", scores_alone, env=data)
+    assert "has no output 'embedding'" in one_line(done)
+    assert "ser-convert" in done.stderr
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "empty", "pickle", "inside"])
+@pytest.mark.usefixtures("enrolled")
+def test_a_damaged_profile_is_one_line(
+    damage: str, ser_edge: Run, recordings: Path, model: Path, data: dict[str, str], folder: Path
+) -> None:
+    path = folder / "anna.profile"
+    content = path.read_bytes()
+    if damage == "pickle":
+        np.savez(path.with_suffix(".npz"), about=np.array([{}], dtype=object))
+        path.with_suffix(".npz").replace(path)
+    else:
+        broken = bytearray(content)
+        broken[len(content) // 2 : len(content) // 2 + 40] = bytes(40)
+        kinds = {"cut": content[:-200], "text": b"no profile", "empty": b"", "inside": broken}
+        path.write_bytes(kinds[damage])
+    sound = recordings / "sad" / "0.wav"
+    done = ser_edge("classify", sound, "--model", model, "--profile", "anna", env=data)
+    assert "is damaged" in one_line(done)
+    assert "enrol again" in done.stderr
+    listed = ser_edge("profiles", "list", env=data)
+    assert "is damaged" in one_line(listed)
+    assert ser_edge("profiles", "remove", "anna", env=data).returncode == 0
+
+
+def test_what_is_no_recording_is_said_and_the_rest_is_used(
+    ser_edge: Run,
+    model: Path,
+    data: dict[str, str],
+    tmp_path: Path,
+    clip: Callable[..., None],
+    to_wav: Callable[..., bytes],
+) -> None:
+    for emotion in EMOTIONS:
+        for seed in range(2):
+            clip(tmp_path / "some" / emotion / f"{seed}.wav", emotion, seed)
+    (tmp_path / "some" / "sad" / "notes.txt").write_text("not a sound")
+    (tmp_path / "some" / "sad" / "silent.wav").write_bytes(to_wav(np.zeros(32000)))
+    options = ("--from", tmp_path / "some", "--model", model)
+    done = ser_edge("enrol", "anna", *options, env=data)
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2
+    assert "notes.txt" in lines[0]
+    assert "silent.wav: is silent" in lines[1]
+    assert "6 clips" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        ("absent", "cannot be read"),
+        ("empty", "holds no LABEL/FILE"),
+        ("wrong", "'joy' is none of the model's labels"),
+        ("silent", "none of its 2 recordings can be used"),
+        ("one", "at least two emotions"),
+        ("without", "no clip of angry"),
+    ],
+)
+def test_folders_that_make_no_profile_are_one_line_and_change_nothing(
+    make: str,
+    said: str,
+    ser_edge: Run,
+    model: Path,
+    data: dict[str, str],
+    folder: Path,
+    tmp_path: Path,
+    clip: Callable[..., None],
+    to_wav: Callable[..., bytes],
+) -> None:
+    given = tmp_path / "given"
+    options: tuple[object, ...] = ()
+    if make != "absent":
+        given.mkdir()
+    if make == "wrong":
+        clip(given / "joy" / "0.wav", "happy", 0)
+    if make == "silent":
+        for emotion in EMOTIONS[:2]:
+            (given / emotion).mkdir()
+            (given / emotion / "0.wav").write_bytes(to_wav(np.zeros(32000)))
+    if make in ("one", "without"):
+        clip(given / "happy" / "0.wav", "happy", 0)
+    if make == "without":
+        clip(given / "sad" / "0.wav", "sad", 0)
+        options = ("--emotions", "happy,sad,angry")
+    done = ser_edge("enrol", "anna", "--from", given, "--model", model, *options, env=data)
+    assert said in done.stderr
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert not (folder / "anna.profile").exists()
+
+
+@pytest.mark.parametrize("emotions", ["happy,joy", "happy", ""])
+def test_emotions_that_the_model_does_not_know_are_refused(
+    emotions: str, ser_edge: Run, model: Path, recordings: Path, data: dict[str, str]
+) -> None:
+    options = ("--from", recordings, "--model", model, "--emotions", emotions)
+    assert "the model knows neutral, happy" in one_line(
+        ser_edge("enrol", "anna", *options, env=data)
+    )
+
+
+def test_a_full_disk_loses_nothing(
+    ser_edge: Run, model: Path, recordings: Path, tmp_path: Path, clip: Callable[..., None]
+) -> None:
+    with small_disk(tmp_path / "disk", 64) as disk:
+        options = ("--model", model, "--profile-dir", disk / "profiles")
+        assert ser_edge("enrol", "anna", "--from", recordings, *options).returncode == 0
+        before = (disk / "profiles" / "anna.profile").read_bytes()
+        fill(disk / "rest")
+        clip(tmp_path / "more" / "sad" / "new.wav", "sad", 8)
+        done = ser_edge("enrol", "anna", "--from", tmp_path / "more", *options)
+        assert "cannot be written (No space left on device)" in one_line(done)
+        assert (disk / "profiles" / "anna.profile").read_bytes() == before
+        assert sorted(one.name for one in (disk / "profiles").iterdir()) == [
+            "active",
+            "anna.profile",
+        ]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give")
+def test_what_root_enrols_belongs_to_the_service(
+    ser_edge: Run, model: Path, recordings: Path, tmp_path: Path
+) -> None:
+    profiles = tmp_path / "state" / "profiles"
+    profiles.parent.mkdir()
+    os.chown(profiles.parent, 1234, 4321)
+    options = ("--from", recordings, "--model", model)
+    done = ser_edge("enrol", "anna", *options, env={"STATE_DIRECTORY": str(profiles.parent)})
+    assert done.returncode == 0
+    for path in (profiles, profiles / "anna.profile", profiles / "active"):
+        assert (path.stat().st_uid, path.stat().st_gid) == (1234, 4321)
+
+
+def test_a_profile_under_another_name_is_refused(enrolled: dict[str, Any], folder: Path) -> None:
+    assert enrolled["profile"] == "anna"
+    (folder / "anna.profile").rename(folder / "bert.profile")
+    with pytest.raises(SerEdgeError, match="is the profile 'anna'"):
+        ProfileFolder(folder).read("bert")
+
+
+# --- prompts ------------------------------------------------------------------------------------
+
+
+def test_prompts_go_round_the_emotions_and_no_sentence_belongs_to_one() -> None:
+    asked = prompts(EMOTIONS, 12)
+    assert len({prompt.source for prompt in asked}) == len(asked) == 36
+    for first in range(0, len(asked), 3):
+        turn = asked[first : first + 3]
+        assert tuple(prompt.emotion for prompt in turn) == EMOTIONS
+        assert len({prompt.sentence for prompt in turn}) == 1
+    assert {prompt.sentence for prompt in asked} == set(SENTENCES)
