@@ -19,12 +19,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.random_clips import random_clips
 from edge_runtime.backends import load_backend
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.features import FrameStream, window_features
 from edge_runtime.gates import make_gate
 from edge_runtime.listener import FrameRing, Listener
+from edge_runtime.metadata import EMBEDDING
+from edge_runtime.profiles.making import make_profile
 from edge_runtime.program import run_program
 
 Samples = NDArray[np.float32]
@@ -32,6 +35,8 @@ Samples = NDArray[np.float32]
 Parts = dict[str, tuple[Callable[[Any], Any], Sequence[Any]]]
 NOTHING = "nothing"
 GATES = ("energy", "off")  # what listen uses by default, and none
+WITH_PROFILE = "decision, gate off, profile"
+CLIPS = 5  # of each emotion in the profile
 # Calls after which Python has specialised its code and every buffer is there.
 LEAST_WARM = 16
 
@@ -101,6 +106,8 @@ def count_model(path: Path, backend: str, n_hops: int) -> dict[str, Any]:
         "window": (window, same_window),
         "inference": (classifier.backend.run, same_input),
     }
+    if EMBEDDING in metadata.outputs:
+        parts[WITH_PROFILE] = (_listener(_enrolled(path, backend), "off").push, hops)
     names = count_parts(parts, n_hops)
     if gates["energy"].open_seconds < (n_hops + 1) * hop_seconds:
         raise SerEdgeError("the gate was not open all the time, so not all hops were classified")
@@ -115,6 +122,14 @@ def count_model(path: Path, backend: str, n_hops: int) -> dict[str, Any]:
 
 def _listener(classifier: Classifier, gate: str) -> Listener:
     return Listener(classifier, gate=make_gate(gate, classifier.metadata.features.sample_rate))
+
+
+def _enrolled(path: Path, backend: str) -> Classifier:
+    """The model with a profile of every emotion."""
+    classifier = Classifier(path, backend)
+    clips, labels = random_clips(classifier, CLIPS), classifier.metadata.labels
+    classifier.use(make_profile("somebody", classifier, clips, labels))
+    return classifier
 
 
 def count_inference(path: Path, backend: str, n_runs: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.markdown import markdown
 from benchmarks.results import Results, of_kind
+from benchmarks.system_tables import NOTHING
 
 NAMES = {"litert": "LiteRT", "tflite-runtime": "tflite-runtime"}
 
@@ -23,6 +24,7 @@ def counts_table(results: Results) -> str:
             "decision",
             "gate",
             "decision and gate",
+            "a profile adds",
         ]
     ]
     for result in of_kind(results, "arm64"):
@@ -90,7 +92,10 @@ def _row(one: dict[str, Any]) -> list[str]:
     counts = [features, one["inference"], rest, one["decision"]["off"]]
     # What the gate adds: without one, the level is measured all the same.
     counts += [one["decision"]["energy"] - one["decision"]["off"], one["decision"]["energy"]]
-    return [one["cpu"], NAMES[one["interpreter"]], _form(one), *map(_millions, counts)]
+    # Results of before there were profiles tell nothing of them.
+    profile = one.get("profile")
+    added = NOTHING if profile is None else _millions(profile)
+    return [one["cpu"], NAMES[one["interpreter"]], _form(one), *map(_millions, counts), added]
 
 
 def _form(one: dict[str, Any]) -> str:

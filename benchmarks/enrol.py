@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,11 +15,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.accuracy_selection import Selection, of_run
+from benchmarks.random_clips import random_clips
 from edge_runtime.classifier import Classifier
 from edge_runtime.profiles.clips import Clip, Clips
 from edge_runtime.profiles.fit import fit
 from edge_runtime.profiles.making import make_profile
 from edge_runtime.profiles.profile import Profile
+from edge_runtime.profiles.profile_file import write_profile
 from train.audio import read_utterance
 
 KIND = "enrol"
@@ -28,6 +32,8 @@ LEAST_EMOTIONS = 3
 # What is asked about strangers and nearest voices is asked of profiles of so many clips.
 USUAL_CLIPS = 5
 MOST_PAIRS = 40
+# Of each emotion, in the profile that is timed.
+COSTLY_CLIPS, FITS_TIMED = 10, 9
 ABOUT = (
     "each speaker alone, over those emotions that the speaker has more clips of than are enrolled; "
     "clips drawn at random, the others judged; before: the model over the same emotions and clips"
@@ -81,7 +87,8 @@ def bench_enrolment(
     dict
         Which run, and ``speakers``: for each a list of ``clips``, ``emotions``, and by draw the
         UAR ``before`` and ``after``; ``others``: what a profile does to another speaker, what one
-        of two speakers does for both, and how often the nearer of two profiles is the speaker's.
+        of two speakers does for both, and how often the nearer of two profiles is the speaker's;
+        ``cost``: of a profile of ten clips of each label the time of the fit (median) and the size.
 
     Raises
     ------
@@ -108,7 +115,24 @@ def bench_enrolment(
             for speaker in tqdm(speakers, desc=selection.about["split"], disable=None)
         },
         "others": _others(classifier, heard, speakers),
+        "cost": _cost(classifier),
     }
+
+
+def _cost(classifier: Classifier) -> dict[str, Any]:
+    """How long the fit of many clips takes, and how large the profile is."""
+    clips, labels = random_clips(classifier, COSTLY_CLIPS), classifier.metadata.labels
+    milliseconds = []
+    for _ in range(FITS_TIMED):
+        start = time.perf_counter()
+        profile = make_profile("somebody", classifier, clips, labels)
+        milliseconds.append(1000.0 * (time.perf_counter() - start))
+    with TemporaryDirectory(prefix="ser-edge-enrol-") as folder:
+        path = Path(folder) / "somebody.profile"
+        write_profile(path, profile, clips)
+        n_bytes = path.stat().st_size
+    median = round(float(np.median(milliseconds)), 1)
+    return {"clips": len(clips), "fit_ms": median, "profile_bytes": n_bytes}
 
 
 def _heard(classifier: Classifier, selection: Selection) -> list[Heard]:

@@ -49,6 +49,16 @@ def counts_of(stored: list[Result]) -> list[int]:
     )
 
 
+def general_counts_of(of_corpus: list[Result]) -> list[int]:
+    """Of how many clips at least half of a corpus' speakers have more."""
+    speakers = {name for one in of_corpus for name in one["speakers"]}
+    return [
+        count
+        for count in counts_of(of_corpus)
+        if 2 * len(list(_at(of_corpus[0], count))) >= len(speakers)
+    ]
+
+
 def by_run(stored: list[Result], count: int, which: str) -> list[float]:
     """For each run and draw the mean UAR over its speakers."""
     values: list[float] = []
@@ -86,9 +96,11 @@ def _mean_rows(stored: list[Result]) -> Iterator[list[str]]:
         means = []
         for corpus in corpora:
             of_corpus = [one for one in stored if one["split"] == f"{PREFIX}{corpus}"]
-            both = [by_run(of_corpus, count, which) for which in ("before", "after")]
-            if both[0]:
+            if count in general_counts_of(of_corpus):
+                both = [by_run(of_corpus, count, which) for which in ("before", "after")]
                 means.append([np.mean(both[0]), np.mean(both[1])])
+        if not means:
+            continue
         before, after = np.mean(means, axis=0)
         gained = f"{100.0 * (after - before):+.1f}"
         of = f"{len(means)} corpora"
@@ -117,6 +129,22 @@ def _spread(values: list[float]) -> str:
 
 def _gained(before: list[float], after: list[float]) -> str:
     return f"{100.0 * (np.mean(after) - np.mean(before)):+.1f}"
+
+
+def cost_list(results: Results) -> str:
+    """How long the fit takes, and how large a profile is."""
+    costs = [one["cost"] for one in of_kind(results, "enrol")]
+    most = max(cost["clips"] for cost in costs)
+    costs = [cost for cost in costs if cost["clips"] == most]
+    fit = float(np.median([cost["fit_ms"] for cost in costs]))
+    largest = max(cost["profile_bytes"] for cost in costs)
+    return "\n".join(
+        [
+            f"- the fit of {most} clips: {fit:.0f} ms (median) on the machine that trained the "
+            "models, once they are classified",
+            f"- a profile of {most} clips: {largest / 1000:.0f} KB",
+        ]
+    )
 
 
 def pairs_table(results: Results) -> str:

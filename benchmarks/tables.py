@@ -21,7 +21,7 @@ from benchmarks.daemon_tables import listening_table, nonspeech_table, soak_tabl
 from benchmarks.daemon_tables import targets_list as daemon_targets
 from benchmarks.edge_int8_table import edge_int8_table
 from benchmarks.edge_tables import cross_corpus_table, edge_table
-from benchmarks.enrol_tables import enrolment_table, pairs_table
+from benchmarks.enrol_tables import cost_list, enrolment_table, pairs_table
 from benchmarks.hardware_page import hardware_table
 from benchmarks.limit_text import limit_table, products_table
 from benchmarks.markdown import markdown
@@ -181,6 +181,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "bundled-file": _bundled_file,
     "coverage": coverage_table,
     "enrol": enrolment_table,
+    "enrol-cost": cost_list,
     "enrol-pairs": pairs_table,
     "ablation": ablation_table,
     "features": _features_table,

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.classifier import ACTIVE_RANGE_DB
+from edge_runtime.mel import dct_matrix
 
 # What is quieter counts as silence, and silence surrounds every utterance.
 SILENCE_DB = np.float32(-100.0)
@@ -21,6 +22,11 @@ SILENCE_DB = np.float32(-100.0)
 # within a window.
 RIPPLES = 1 << 20
 LEAST_RIPPLE = 1e-3
+# Quefrencies of the envelope, of all: harmonics of voices below 400 Hz are finer.
+ENVELOPE_SHARE = 0.225
+# What is quieter than a recording's loudest band by more is as good as silent in its mean.
+SPECTRUM_RANGE_DB = 70.0
+BORROWERS = 0.7  # of the windows; the others keep their own spectrum
 Frames = NDArray[np.float32]
 
 
@@ -44,6 +50,17 @@ class Augmentation:
         Largest share of the window's time, and of its bands, that is blanked out.
     mixup : float
         Parameter of the beta distribution that pairs of a batch are mixed by; 0 mixes none.
+    pitch : float
+        Largest relative shift along the mel axis of what is finer than formants, the harmonics,
+        beside what `warp` shifts both by; 0 to below 1.
+    borrowed_spectrum : float
+        Largest share of a voice's mean spectrum that gives way to that of another recording of the
+        same class, 0 to 1.
+
+    References
+    ----------
+    .. [1] K. Zhou et al., "Domain generalization with MixStyle", ICLR 2021, eq. 4 to 6 (of the mean
+       alone, here of the inputs).
     """
 
     tempo: float = 0.0
@@ -54,6 +71,8 @@ class Augmentation:
     time_mask: float = 0.0
     band_mask: float = 0.0
     mixup: float = 0.0
+    pitch: float = 0.0
+    borrowed_spectrum: float = 0.0
 
 
 class Packed:
@@ -72,6 +91,9 @@ class Packed:
         Where each recording begins, and its number of frames.
     loud : ndarray of int, shape (n, 2)
         Its first and its last frame that come within 40 dB of the loudest.
+    spectrum : ndarray of float32, shape (n, n_mels)
+        Mean over its frames that do, about the mean of all bands: what its voice and its microphone
+        sound like on the whole.
     """
 
     def __init__(self, clips: Sequence[Frames]) -> None:
@@ -79,6 +101,7 @@ class Packed:
         self.length = np.array([len(clip) for clip in clips])
         self.first = np.cumsum(self.length) - self.length
         self.loud = np.array([_loud_frames(clip) for clip in clips])
+        self.spectrum = np.array([_mean_spectrum(clip) for clip in clips])
 
 
 def _loud_frames(clip: Frames) -> tuple[int, int]:
@@ -87,12 +110,22 @@ def _loud_frames(clip: Frames) -> tuple[int, int]:
     return int(active[0]), int(active[-1])
 
 
+def _mean_spectrum(clip: Frames) -> Frames:
+    peaks = clip.max(axis=1)
+    active = np.maximum(
+        clip[peaks > peaks.max() - ACTIVE_RANGE_DB], peaks.max() - SPECTRUM_RANGE_DB
+    )
+    mean = active.mean(axis=0)
+    return np.asarray(mean - mean.mean(), np.float32)
+
+
 def random_windows(
     packed: Packed,
     chosen: NDArray[np.int64],
     length: int,
     augmentation: Augmentation,
     rng: np.random.Generator,
+    lenders: NDArray[np.int64] | None = None,
 ) -> Frames:
     """Cut a window at random out of each of some recordings and vary it.
 
@@ -108,6 +141,8 @@ def random_windows(
         How far to vary.
     rng : numpy.random.Generator
         Where chance comes from.
+    lenders : ndarray of int, shape (n,), optional
+        Whose spectrum each borrows; needed where the augmentation says so.
 
     Returns
     -------
@@ -117,8 +152,13 @@ def random_windows(
     count = len(chosen)
     rate = 1.0 + augmentation.tempo * rng.uniform(-1.0, 1.0, count)
     windows = _cut(packed, chosen, length, rate, rng)
-    if augmentation.warp:
-        windows = _warp(windows, 1.0 + augmentation.warp * rng.uniform(-1.0, 1.0, count))
+    if augmentation.borrowed_spectrum and lenders is not None:
+        share = augmentation.borrowed_spectrum * rng.uniform(size=count)
+        share *= rng.uniform(size=count) < BORROWERS
+        windows = _borrow(windows, packed.spectrum[chosen], packed.spectrum[lenders], share)
+    if augmentation.warp or augmentation.pitch:
+        throat = 1.0 + augmentation.warp * rng.uniform(-1.0, 1.0, count)
+        windows = _other_voice(windows, throat, augmentation.pitch, rng)
     gain = augmentation.gain_db * rng.uniform(-1.0, 1.0, (count, 1, 1))
     slope = augmentation.tilt_db * rng.uniform(-1.0, 1.0, (count, 1, 1))
     windows += (gain + slope * np.linspace(-0.5, 0.5, windows.shape[2])).astype(np.float32)
@@ -193,6 +233,33 @@ def _cut(
     windows += share * (packed.frames[rows + 1] - windows)
     windows[(times < 0) | (times > last)] = SILENCE_DB
     return windows
+
+
+def _borrow(windows: Frames, own: Frames, other: Frames, share: NDArray[np.float64]) -> Frames:
+    """Let a share of each window's mean spectrum give way to another's."""
+    change = share[:, None].astype(np.float32) * (other - own)
+    return np.asarray(np.maximum(windows + change[:, None], SILENCE_DB))
+
+
+def _other_voice(
+    windows: Frames, throat: NDArray[np.float64], pitch: float, rng: np.random.Generator
+) -> Frames:
+    """Stretch each window's mel axis, and that of its harmonics by another factor.
+
+    Formants are the envelope of the bands, harmonics what is finer.
+    """
+    if not pitch:
+        return _warp(windows, throat)
+    voice = throat * (1.0 + pitch * rng.uniform(-1.0, 1.0, len(windows)))
+    envelope = windows @ _smoothing(windows.shape[2])
+    return _warp(envelope, throat) + _warp(windows - envelope, voice)
+
+
+@lru_cache(maxsize=1)
+def _smoothing(n_mels: int) -> Frames:
+    """Projection of bands onto their envelope, (n_mels, n_mels): their lowest quefrencies."""
+    lowest = dct_matrix(n_mels, max(1, round(ENVELOPE_SHARE * n_mels)))
+    return np.asarray(lowest @ lowest.T, np.float32)
 
 
 def _warp(windows: Frames, factor: NDArray[np.float64]) -> Frames:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,17 @@ class Material:
                 _drawn(self.unlabelled, n_unlabelled, rng),
             ]
         )
+
+    def draw_like(self, chosen: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """Draw for each of some recordings another that should be scored highest as the same."""
+        kinds, members = self._kinds
+        return np.array([rng.choice(members[kind]) for kind in kinds[chosen]])
+
+    @cached_property
+    def _kinds(self) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+        """Of each recording the class, and of each class the recordings."""
+        kinds = self.targets.argmax(axis=1)
+        return kinds, [np.flatnonzero(kinds == kind) for kind in range(self.targets.shape[1])]
 
 
 def _drawn(strata: Strata, size: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -58,12 +58,14 @@ BELOW_ONE = {
     "label_smoothing",
     "tempo",
     "warp",
+    "pitch",
     "time_mask",
     "band_mask",
     "test_share",
     "validation_share",
     "reduce_factor",
 }
+AT_MOST_ONE = {"borrowed_spectrum"}
 ABOVE_ZERO = {"hop_seconds", "learning_rate", "test_share", "validation_share", "reduce_factor"}
 OPTIONAL_TABLES = ("transfer", "distillation")
 TABLES = ("features", "training", "augmentation", "audio_augmentation", "model", *OPTIONAL_TABLES)
@@ -78,7 +80,7 @@ CHOICES = {
 }
 KEPT = ("json-h5", "features", "test-set")
 # What varies log-mel windows and has no meaning for other frames.
-ONLY_WINDOWS = ("tempo", "warp", "tilt_db", "gain_db", "noise_db")
+ONLY_WINDOWS = ("tempo", "warp", "pitch", "borrowed_spectrum", "tilt_db", "gain_db", "noise_db")
 Count = int
 
 
@@ -459,6 +461,8 @@ def _checked(record: Record) -> Record:
             raise SerEdgeError(f"{item.name} must be {wanted}, not {value!r}")
         if item.name in BELOW_ONE and value >= 1:
             raise SerEdgeError(f"{item.name} must be below 1, not {value!r}")
+        if item.name in AT_MOST_ONE and value > 1:
+            raise SerEdgeError(f"{item.name} must be at most 1, not {value!r}")
         if item.name in ABOVE_ZERO and value <= 0:
             raise SerEdgeError(f"{item.name} must be above 0, not {value!r}")
         if item.name in CHOICES:

@@ -56,8 +56,10 @@ class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]
         rng = np.random.default_rng([self._seed, self._steps[index]])
         recipe = self._recipe
         chosen = self._material.draw(recipe.training.batch_size, rng)
+        borrow = recipe.augmentation.borrowed_spectrum > 0.0
+        lenders = self._material.draw_like(chosen, rng) if borrow else None
         windows = random_windows(
-            self._material.packed, chosen, recipe.window_frames, recipe.augmentation, rng
+            self._material.packed, chosen, recipe.window_frames, recipe.augmentation, rng, lenders
         )
         inputs = standardised(to_frames(self._metadata.features, windows), self._metadata)
         return mixup(inputs, self._material.targets[chosen], recipe.augmentation.mixup, rng)

@@ -114,9 +114,9 @@ def _lead(
         f"{len(asked)} sentences, one at a time. Say each as it is asked for, in your own language "
         "if you like, and be silent then.\n"
         + (
-            f"The recordings are kept in {arguments.keep_audio}."
+            f"The recordings are stored in {arguments.keep_audio}."
             if arguments.keep_audio
-            else "No recording is kept: of each only what the model makes of it."
+            else "No sound is stored: of each only what the model makes of it."
         ),
         flush=True,
     )

@@ -73,19 +73,19 @@ class Guide:
         SerEdgeError
             When there is no microphone.
         """
-        there = self._session.clips.sources
+        done = self._session.clips.sources
         number: int | None = 0
         while number is not None:
-            while number < len(asked) and asked[number].source in there:
+            while number < len(asked) and asked[number].source in done:
                 number += 1
-            if number == len(asked):
-                number = _over_again(len(asked))
-            else:
-                number = self._turn(asked, number, there)
-            if number is not None and number < len(asked):
-                there.discard(asked[number].source)
+            if number < len(asked):
+                number = self._turn(asked, number, done)
+                continue
+            number = _over_again(len(asked))
+            if number is not None:
+                done.discard(asked[number].source)
 
-    def _turn(self, asked: Sequence[Prompt], number: int, there: set[str]) -> int:
+    def _turn(self, asked: Sequence[Prompt], number: int, done: set[str]) -> int:
         """Ask for a prompt, and say which is next."""
         prompt = asked[number]
         answer = _ask(prompt, number + 1, len(asked))
@@ -93,11 +93,13 @@ class Guide:
             raise StoppedError
         if answer:
             wanted = _wanted(answer, number, len(asked))
-            return number if wanted is None else wanted
-        if not self._record(prompt):
-            return number
-        there.add(prompt.source)
-        return number + 1
+            if wanted is None:
+                return number
+            done.discard(asked[wanted].source)
+            return wanted
+        if self._record(prompt):
+            done.add(prompt.source)
+        return number
 
     def _record(self, prompt: Prompt) -> bool:
         """Record a clip, and say whether it is good."""

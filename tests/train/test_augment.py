@@ -14,6 +14,8 @@ AUGMENTATIONS = st.builds(
     Augmentation,
     tempo=SHARES,
     warp=SHARES,
+    pitch=SHARES,
+    borrowed_spectrum=st.floats(0.0, 1.0),
     tilt_db=st.floats(0.0, 40.0),
     gain_db=st.floats(0.0, 40.0),
     noise_db=st.tuples(st.floats(-10.0, 40.0), st.floats(40.0, 100.0)),
@@ -31,7 +33,8 @@ def utterance(frames: int, bands: int, seed: int = 0) -> np.ndarray:
 
 def random_window(log_mel, length, augmentation, rng):
     """One window of one recording."""
-    return random_windows(Packed([log_mel]), np.array([0]), length, augmentation, rng)[0]
+    lender = np.array([0])
+    return random_windows(Packed([log_mel]), np.array([0]), length, augmentation, rng, lender)[0]
 
 
 @settings(deadline=None)
@@ -171,3 +174,44 @@ def test_each_window_of_a_batch_is_of_the_recording_asked_for(seed, lengths):
         speech = window[window[:, 0] > SILENCE_DB / 2]
         assert len(speech) > 0
         np.testing.assert_allclose(speech, k, atol=1e-4)
+
+
+def harmonics_and_formant(n_mels: int = 80) -> tuple[np.ndarray, np.ndarray]:
+    """Log-mel frames with harmonics every six bands beside the formant's envelope alone, in dB."""
+    bands = np.arange(n_mels)
+    formant = -40.0 + 20.0 * np.exp(-(((bands - 30) / 12.0) ** 2))
+    fine = 6.0 * np.cos(2.0 * np.pi * bands / 6.0)
+    frames = np.ones((60, 1), np.float32)
+    return (frames * (formant + fine)).astype(np.float32), (frames * formant).astype(np.float32)
+
+
+@given(SEEDS)
+def test_pitch_moves_the_harmonics_and_leaves_the_formants(seed):
+    voice, envelope = harmonics_and_formant()
+    window = random_window(voice, 31, Augmentation(pitch=0.2), np.random.default_rng(seed))
+    # It may begin in the silence before the recording.
+    frame = window[window.max(axis=1) > SILENCE_DB / 2][0]
+    smooth = np.convolve(frame, np.ones(6) / 6.0, "same")[8:60]
+    np.testing.assert_allclose(smooth, envelope[0, 8:60], atol=3.0)
+    fine = np.abs(np.fft.rfft(frame[5:69] - envelope[0, 5:69]))
+    # Six bands apart before: 64 / 6 = 10.7 of them in 64 bands, and at most a fifth more or less.
+    assert 8 <= int(fine.argmax()) <= 13
+
+
+def test_a_borrowed_spectrum_is_the_other_voice_s_and_keeps_the_level():
+    rng = np.random.default_rng(0)
+    bright, dark = (np.linspace(-slope, slope, 24) for slope in (10.0, -10.0))
+    clips = [(-30.0 + rng.normal(0.0, 1.0, (90, 24)) + tilt) for tilt in (bright, dark)]
+    packed = Packed([clip.astype(np.float32) for clip in clips])
+    augmentation = Augmentation(borrowed_spectrum=1.0)
+    chosen, lenders = np.zeros(200, np.int64), np.ones(200, np.int64)
+    windows = random_windows(packed, chosen, 31, augmentation, rng, lenders)
+    speech = [window[window.max(axis=1) > SILENCE_DB / 2].mean(axis=0) for window in windows]
+    slopes = np.array([mean[-1] - mean[0] for mean in speech])
+    np.testing.assert_allclose([mean.mean() for mean in speech], -30.0, atol=0.5)
+    kept = np.abs(slopes - 20.0) < 2.0
+    assert 0.15 < kept.mean() < 0.5  # some keep their own
+    assert slopes.min() < -12.0  # and some nearly have the other's
+    own = random_windows(packed, chosen, 31, augmentation, rng, chosen)
+    of_own = [window[window.max(axis=1) > SILENCE_DB / 2].mean(axis=0) for window in own]
+    np.testing.assert_allclose([m[-1] - m[0] for m in of_own], 20.0, atol=2.5)

@@ -1,0 +1,121 @@
+"""``ser-bench enrol``: what enrolment gains is measured speaker by speaker, stored and drawn."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.enrol_tables import cost_list, enrolment_table, pairs_table
+from edge_runtime.classifier import DEFAULT_MODEL
+from train.corpora import read_corpora
+
+from .test_tables import ser_bench
+
+LABELS = ["neutral", "happy", "sad", "angry", "fear", "disgust", "surprise"]
+SPEAKERS = ("EmoDB-03", "EmoDB-08")
+
+
+@pytest.fixture
+def run(corpora: Path, tmp_path: Path) -> Path:
+    """A run folder as ser-train leaves it, with two speakers of EmoDB as its test part."""
+    utterances = [u for u in read_corpora(corpora, ["EmoDB"]) if u.speaker in SPEAKERS]
+    predictions = [
+        {"corpus": "EmoDB", "name": u.name, "target": LABELS.index(u.emotion)}
+        for u in utterances
+        if u.emotion in LABELS
+    ]
+    folder = tmp_path / "runs" / "edge-seed0" / "test-EmoDB"
+    folder.mkdir(parents=True)
+    described: dict[str, Any] = {
+        "protocol": "two speakers",
+        "split": "test-EmoDB",
+        "seed": 0,
+        "labels": LABELS,
+        "speakers": {"test": list(SPEAKERS)},
+        "versions": {},
+        "recipe": {"name": "edge"},
+        "predictions": predictions,
+    }
+    (folder / "run.json").write_text(json.dumps(described))
+    return folder
+
+
+def test_two_real_speakers_are_enrolled_stored_and_drawn(run: Path, tmp_path: Path) -> None:
+    results, plot = tmp_path / "results", tmp_path / "plots" / "curve.png"
+    done = ser_bench("enrol", run, "--results", results)
+    assert done.returncode == 1
+    assert "ser-convert" in done.stderr  # the model is not converted yet
+    shutil.copy(DEFAULT_MODEL, run / "model.int8.tflite")
+    done = ser_bench("enrol", run, "--results", results, "--plot", plot)
+    assert done.returncode == 0, done.stderr
+    assert "| EmoDB | 1 | 2 |" in done.stdout
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    stored = json.loads((results / "enrol" / "edge-seed0-test-EmoDB.json").read_text())
+    assert set(stored["speakers"]) == set(SPEAKERS)
+    for rows in stored["speakers"].values():
+        assert [row["clips"] for row in rows][:2] == [1, 3]
+        for row in rows:
+            assert len(row["before"]) == len(row["after"]) == stored["draws"] == 5
+            assert all(0.0 <= uar <= 1.0 for uar in row["before"] + row["after"])
+            assert len(row["emotions"]) >= 3
+    (pair,) = stored["others"]["pairs"]
+    assert pair["speakers"] == list(SPEAKERS)
+    assert stored["cost"]["profile_bytes"] < 100_000
+    again = ser_bench("enrol", run, "--results", results)
+    assert "stored earlier" in again.stdout
+
+
+def test_without_anything_to_do_it_says_what_to_name() -> None:
+    done = ser_bench("enrol")
+    assert done.returncode == 1
+    assert "name runs to measure" in done.stderr
+
+
+def test_a_folder_without_a_run_is_one_line(tmp_path: Path) -> None:
+    shutil.copy(DEFAULT_MODEL, tmp_path / "model.int8.tflite")
+    done = ser_bench("enrol", tmp_path, "--corpora", tmp_path, "--results", tmp_path / "results")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "results").exists()
+
+
+def stored(corpus: str, speakers: dict[str, dict[int, tuple[float, float]]]) -> dict[str, Any]:
+    """A result: by speaker and number of clips the UAR before and after, in two draws alike."""
+    pair = {"alone": 0.3, "own": 0.5, "the other's": 0.25, "one of both": 0.45}
+    return {
+        "split": f"test-{corpus}",
+        "speakers": {
+            speaker: [
+                {
+                    "clips": count,
+                    "emotions": ["happy", "sad", "fear"],
+                    "before": [before] * 2,
+                    "after": [after] * 2,
+                }
+                for count, (before, after) in rows.items()
+            ]
+            for speaker, rows in speakers.items()
+        },
+        "others": {"pairs": [{**pair, "nearest voice": 0.8}, {**pair, "nearest voice": 0.6}]},
+        "cost": {"clips": 70, "fit_ms": 40.0, "profile_bytes": 31000},
+    }
+
+
+def test_tables_say_gains_and_the_worst_and_leave_rare_counts_out_of_the_mean() -> None:
+    one = stored("A", {"a": {1: (0.2, 0.4), 5: (0.2, 0.9)}, "b": {1: (0.4, 0.3)}, "c": {}})
+    other = stored("B", {"d": {1: (0.5, 0.6), 5: (0.5, 0.8)}})
+    table = enrolment_table({"enrol": [one, other]}).splitlines()
+    assert (
+        "| A | 1 | 2 | 3 | 0.300 ± 0.000 | 0.350 ± 0.000 | +5.0 | b: 0.30 (before 0.40) |" in table
+    )
+    assert table[-2].startswith("| **mean** | 1 | 2 corpora |  | 0.400 | 0.475 | +7.5 |")
+    # Of three speakers of A one has five clips: that is no figure of the corpus.
+    assert table[-1].startswith("| **mean** | 5 | 1 corpora |  | 0.500 | 0.800 | +30.0 |")
+    pairs = pairs_table({"enrol": [one, other]})
+    assert "| one profile of both speakers' clips | 0.450 | 0.450 |" in pairs
+    assert "70% (60%)" in pairs
+    assert "a profile of 70 clips: 31 KB" in cost_list({"enrol": [one]})
