@@ -15,6 +15,7 @@ from edge_runtime.checks.check import Check, fail, ok, warn
 from edge_runtime.classifier import DEFAULT_MODEL, Classifier
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.metadata import read_metadata
+from edge_runtime.profiles.choice import use_profile
 from edge_runtime.settings import Settings
 
 DEFAULT_CONFIG = Path("/etc/ser-edge/ser-edge.toml")
@@ -46,6 +47,7 @@ def checks(settings: Settings) -> list[Check]:
             "ser-edge", f"{__version__}, Python {platform.python_version()}, numpy {np.__version__}"
         ),
         *_model(settings),
+        *_profile(settings),
         *_extras(settings),
     ]
 
@@ -98,6 +100,23 @@ def _model(settings: Settings) -> list[Check]:
         elif errors[name]:
             found.append(fail(f"back end {name}", errors[name]))
     return found
+
+
+def _profile(settings: Settings) -> list[Check]:
+    """Whether the profile can be used; nothing where there is none, or no model."""
+    try:
+        classifier = Classifier(settings.model.file, settings.model.backend)
+    except SerEdgeError:
+        return []
+    try:
+        use_profile(classifier, settings.profile)
+    except SerEdgeError as error:
+        if settings.profile.name:
+            return [fail("profile", str(error))]
+        advice = "the model answers without it; ser-edge profiles use none ends this line"
+        return [warn("profile", str(error), advice)]
+    name = classifier.profile_name
+    return [] if name is None else [ok("profile", f"{name} goes with {classifier.model_id}")]
 
 
 def _error_of(path: Path, name: str) -> str:

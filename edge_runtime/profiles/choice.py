@@ -34,7 +34,7 @@ def make_classifier(settings: Settings, say: Callable[[str], None]) -> Classifie
     model = settings.model
     classifier = Classifier(model.file, model.backend, model.threads)
     try:
-        _use_profile(classifier, settings.profile)
+        use_profile(classifier, settings.profile)
     except SerEdgeError as error:
         if settings.profile.name is not None:
             raise
@@ -42,7 +42,14 @@ def make_classifier(settings: Settings, say: Callable[[str], None]) -> Classifie
     return classifier
 
 
-def _use_profile(classifier: Classifier, chosen: ProfileSettings) -> None:
+def use_profile(classifier: Classifier, chosen: ProfileSettings) -> None:
+    """Use the profile that is named, else the active one, if there is one.
+
+    Raises
+    ------
+    SerEdgeError
+        When it cannot be read, or is of another model.
+    """
     if chosen.name == NOBODY:
         return
     folder = ProfileFolder(chosen.dir)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from edge_runtime.metadata import ModelMetadata
 from edge_runtime.profiles.folder import ProfileFolder
 from edge_runtime.sources import read_clip
 
+from ..daemon import Daemon
 from ..disks import small_disk
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -232,6 +234,44 @@ def test_profiles_are_listed_shown_chosen_and_removed(
     assert "no profile in" in ser_edge("profiles", "list", env=data).stderr
 
 
+@pytest.mark.usefixtures("enrolled")
+def test_a_reload_changes_the_profile_and_metrics_tell_it(
+    model: Path,
+    recordings: Path,
+    data: dict[str, str],
+    tmp_path: Path,
+    ser_edge: Run,
+    speech: Callable[..., np.ndarray],
+) -> None:
+    options = ("--from", recordings, "--model", model, "--no-activate")
+    assert ser_edge("enrol", "bert", *options, env=data).returncode == 0
+    config = tmp_path / "ser-edge.toml"
+    config.write_text("")
+    pipe = ("--source", "-", "--gate", "off", "--decision-minimum-count", "1", "--format", "jsonl")
+    http = ("--http", "127.0.0.1:0", "--model", model)
+    with Daemon(*pipe, *http, "--config", config, env=data) as daemon:
+        assert "profile anna" in daemon.log.wait_for("listening to")
+        address = daemon.log.wait_for("serving ").split()[-1]
+        daemon.push(speech(2.0))
+        assert daemon.wait_for_event(kind="start")["profile"] == "anna"
+        config.write_text('[profile]\nname = "bert"\n')
+        daemon.signal("SIGHUP")
+        assert "profile bert" in daemon.log.wait_for("reloaded: ")
+        daemon.push(speech(2.0))
+        assert daemon.wait_for_event(kind="start", profile="bert")["profile"] == "bert"
+        assert 'profile="bert"' in urlopen(f"{address}metrics").read().decode()
+        config.write_text('[profile]\nname = "carl"\n')
+        daemon.signal("SIGHUP")
+        assert "no profile 'carl'" in daemon.log.wait_for("not reloaded, what was stays: ")
+        config.write_text('[profile]\nname = "none"\n')
+        daemon.signal("SIGHUP")
+        daemon.log.wait_for(lambda line: "reloaded: " in line and "profile" not in line)
+        daemon.push(speech(2.0))
+        daemon.wait_for_event(kind="start", profile=None)
+        daemon.signal("SIGTERM")
+        assert daemon.wait() == 0
+
+
 # --- refused ------------------------------------------------------------------------------------
 
 
@@ -266,6 +306,23 @@ def test_a_profile_of_another_model_is_refused_by_name_and_left_aside_otherwise(
     assert done.returncode == 0
     assert json.loads(done.stdout)["profile"] is None
     assert "the active profile is not used" in done.stderr
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_doctor_looks_at_the_profile(
+    ser_edge: Run, model: Path, data: dict[str, str], tmp_path: Path
+) -> None:
+    def check(config: str, *options: object) -> dict[str, Any]:
+        path = tmp_path / "ser-edge.toml"
+        path.write_text(f'[source]\nsource = "-"\n{config}')
+        done = ser_edge("doctor", "--config", path, "--format", "jsonl", *options, env=data)
+        checks = [json.loads(line) for line in done.stdout.splitlines()]
+        return next(check for check in checks if check["name"] == "profile")
+
+    assert check("", "--model", model)["outcome"] == "ok"
+    assert check("")["outcome"] == "warn"  # the bundled model is another
+    assert check('[profile]\nname = "anna"\n')["outcome"] == "fail"
+    assert "no profile 'bert'" in check('[profile]\nname = "bert"\n', "--model", model)["found"]
 
 
 def test_a_model_without_embedding_is_refused(
