@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from edge_runtime.classifier import Classifier
@@ -52,9 +53,11 @@ def enrol(arguments: argparse.Namespace, settings: Settings) -> int:
         try:
             _lead(arguments, settings, classifier, session, asked)
         except (StoppedError, KeyboardInterrupt) as stop:
+            if sys.stdout.isatty():
+                print(flush=True)  # the level is still on the line
             _say(
-                f"stopped: {len(session.clips)} clips of {name} are kept; go on with: "
-                f"ser-edge enrol {name}"
+                f"stopped: what was recorded of {name} is kept, {len(session.clips)} in all; go on "
+                f"with: ser-edge enrol {name}"
             )
             return 1 if isinstance(stop, StoppedError) else EXIT_INTERRUPTED
     wanted = emotions or _enrolled(session, classifier)

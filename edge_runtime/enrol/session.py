@@ -83,7 +83,7 @@ class Session:
         if self._path.exists():
             clips = self._unfinished(self._path)
             if clips is not None:
-                say(f"going on with the {len(clips)} clips of {self.name} that were recorded")
+                say(f"going on: {len(clips)} of {self.name} are recorded already")
                 return clips
             say(f"what was recorded for {self.name} was for another model: beginning anew")
             return Clips()

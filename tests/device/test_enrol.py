@@ -171,7 +171,7 @@ def test_stopped_in_the_middle_it_goes_on_where_it_was(
         enrolment.process.send_signal(signal.SIGINT)  # in the middle of a recording
         assert enrolment.process.wait(30) == 130
         (line,) = enrolment.log.all()
-        assert "1 clips of anna are kept; go on with: ser-edge enrol anna" in line
+        assert "what was recorded of anna is kept, 1 in all; go on with" in line
     assert ProfileFolder(folder).names() == []
     (unfinished,) = folder.iterdir()
     assert unfinished.stat().st_mode & 0o777 == 0o600
