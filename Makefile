@@ -18,6 +18,8 @@ FIRST_SPLITS = $(dir $(wildcard runs/ravdess-5fold/*-seed$(SEED)/fold1/run.json 
 	runs/tess-random/*-seed$(SEED)/random/run.json))
 EDGE_FOLDS = $(dir $(wildcard runs/ravdess-5fold/edge-seed*/*/run.json \
 	runs/tess-loso/edge-seed*/*/run.json runs/emodb-loso/edge-seed*/*/run.json))
+# Corpora whose speakers have recordings enough to enrol some and judge on others.
+STRANGERS := RAVDESS EmoDB EMOVO CASIA
 DOCUMENTS := README.md docs/results.md docs/cost.md docs/hardware.md docs/daemon.md edge_runtime/models/default.md
 
 # The lightest environments a device may have, where the tests check what the runtime needs.
@@ -34,7 +36,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test cov lint types bench model systems conversions tables clean distclean test-environments debian-packages
+.PHONY: help demo test cov lint types bench model systems conversions enrolment tables clean distclean test-environments debian-packages
 
 help:  ## show this list
 	@echo "ser-edge: make TARGET [PYTHON=python3.12]"
@@ -79,6 +81,18 @@ conversions: $(VENV)/.stamp-dev .venv-tflite/.stamp  ## convert trained runs to 
 		echo "make: no finished run below runs/ravdess-5fold or runs/tess-random; run: make systems" >&2; exit 1; }
 	$(call converted,$(FIRST_SPLITS))
 	$(call converted,$(EDGE_FOLDS),--targets int8)
+	$(MAKE) tables
+
+enrolment: $(VENV)/.stamp-dev  ## measure what enrolling a voice gains; trains what is missing; resumable; hours
+	@for seed in $$(seq $(SEED) $$(($(SEED) + $(SEEDS) - 1))); do \
+		$(VENV)/bin/ser-train evaluate edge --protocol cross-corpus --seed $$seed </dev/null; \
+		for corpus in $(STRANGERS); do \
+			run=runs/cross-corpus/edge-seed$$seed/test-$$corpus; \
+			[ -e $$run/model.int8.tflite ] || $(VENV)/bin/ser-convert $$run/model.keras --int8; \
+			$(VENV)/bin/ser-bench enrol $$run; \
+		done; \
+	done
+	$(VENV)/bin/ser-bench enrol --plot docs/images/enrolment.png
 	$(MAKE) tables
 
 tables: $(VENV)/.stamp-dev  ## write the documents' tables from the stored results
