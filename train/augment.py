@@ -152,7 +152,9 @@ def random_windows(
     count = len(chosen)
     rate = 1.0 + augmentation.tempo * rng.uniform(-1.0, 1.0, count)
     windows = _cut(packed, chosen, length, rate, rng)
-    if augmentation.borrowed_spectrum and lenders is not None:
+    if augmentation.borrowed_spectrum:
+        if lenders is None:
+            raise ValueError("borrowed_spectrum needs lenders")
         share = augmentation.borrowed_spectrum * rng.uniform(size=count)
         share *= rng.uniform(size=count) < BORROWERS
         windows = _borrow(windows, packed.spectrum[chosen], packed.spectrum[lenders], share)
@@ -236,9 +238,10 @@ def _cut(
 
 
 def _borrow(windows: Frames, own: Frames, other: Frames, share: NDArray[np.float64]) -> Frames:
-    """Let a share of each window's mean spectrum give way to another's."""
+    """Let a share of each window's mean spectrum give way to another's; silence stays silence."""
     change = share[:, None].astype(np.float32) * (other - own)
-    return np.asarray(np.maximum(windows + change[:, None], SILENCE_DB))
+    changed = np.maximum(windows + change[:, None], SILENCE_DB)
+    return np.asarray(np.where(windows > SILENCE_DB, changed, SILENCE_DB))
 
 
 def _other_voice(
@@ -257,7 +260,7 @@ def _other_voice(
 
 @lru_cache(maxsize=1)
 def _smoothing(n_mels: int) -> Frames:
-    """Projection of bands onto their envelope, (n_mels, n_mels): their lowest quefrencies."""
+    """What bands, as a row, are multiplied by to give their envelope: their lowest quefrencies."""
     lowest = dct_matrix(n_mels, max(1, round(ENVELOPE_SHARE * n_mels)))
     return np.asarray(lowest @ lowest.T, np.float32)
 

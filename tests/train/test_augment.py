@@ -212,6 +212,20 @@ def test_a_borrowed_spectrum_is_the_other_voice_s_and_keeps_the_level():
     kept = np.abs(slopes - 20.0) < 2.0
     assert 0.15 < kept.mean() < 0.5  # some keep their own
     assert slopes.min() < -12.0  # and some nearly have the other's
+    silent = [window[window.max(axis=1) <= SILENCE_DB] for window in windows]
+    assert sum(map(len, silent)) > 0
     own = random_windows(packed, chosen, 31, augmentation, rng, chosen)
     of_own = [window[window.max(axis=1) > SILENCE_DB / 2].mean(axis=0) for window in own]
     np.testing.assert_allclose([m[-1] - m[0] for m in of_own], 20.0, atol=2.5)
+
+
+def test_silence_around_a_recording_borrows_nothing():
+    packed = Packed(
+        [np.full((20, 24), -30.0, np.float32), np.tile(np.linspace(-50, 0, 24), (20, 1))]
+    )
+    augmentation = Augmentation(borrowed_spectrum=1.0)
+    zeros, ones = np.zeros(50, np.int64), np.ones(50, np.int64)
+    windows = random_windows(packed, zeros, 31, augmentation, np.random.default_rng(0), ones)
+    around = windows.min(axis=2) == SILENCE_DB
+    assert around.any(axis=1).all()  # the window is longer than the recording
+    assert (windows[around] == SILENCE_DB).all()
