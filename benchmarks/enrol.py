@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,33 @@ class Heard:
         return Clip(embedding, self.weights @ self.scores, self.emotion, source)
 
 
+class Judged(NamedTuple):
+    """How well some clips were answered.
+
+    Attributes
+    ----------
+    uar : float
+        Whatever the threshold.
+    answered : float
+        Share that scores no less than the model's threshold; the others are "unsure".
+    right : float or None
+        Share of those that is right; None where there are none.
+    """
+
+    uar: float
+    answered: float
+    right: float | None
+
+
+class Known(NamedTuple):
+    """A speaker who was enrolled."""
+
+    emotions: list[str]
+    enrolled: list[Heard]
+    rest: list[Heard]
+    profile: Profile
+
+
 def bench_enrolment(
     run: Path, model: Path, corpora: Path, counts: Sequence[int] = CLIP_COUNTS, draws: int = DRAWS
 ) -> dict[str, Any]:
@@ -85,10 +113,11 @@ def bench_enrolment(
     Returns
     -------
     dict
-        Which run, and ``speakers``: for each a list of ``clips``, ``emotions``, and by draw the
-        UAR ``before`` and ``after``; ``others``: what a profile does to another speaker, what one
-        of two speakers does for both, and how often the nearer of two profiles is the speaker's;
-        ``cost``: of a profile of ten clips of each label the time of the fit (median) and the size.
+        Which run, and ``speakers``: for each a list of ``clips``, ``emotions``, and by draw what
+        `Judged` holds, before and after: ``uar before``, ``uar after`` and so on; ``others``: what
+        a profile does to another speaker, what one of two speakers does for both, and how often the
+        nearer of two profiles is the speaker's; ``cost``: of a profile of ten clips of each label
+        the time of the fit (median) and the size.
 
     Raises
     ------
@@ -155,34 +184,38 @@ def _curve(
     classifier: Classifier, own: list[Heard], count: int, draws: int
 ) -> Iterator[dict[str, Any]]:
     """A speaker's figures for a number of clips, if there are emotions enough."""
-    drawn = [_draw(own, count, number) for number in range(draws)]
-    if drawn[0] is None:
+    emotions = _emotions(own, count)
+    if len(emotions) < LEAST_EMOTIONS:
         return
     before, after = [], []
-    for one in drawn:
-        assert one is not None
-        enrolled, rest, emotions = one
+    for number in range(draws):
+        enrolled, rest = _draw(own, emotions, count, number)
         profile = _profile(classifier, enrolled, emotions)
-        before.append(_uar(classifier, rest, emotions, None))
-        after.append(_uar(classifier, rest, emotions, profile))
-    yield {"clips": count, "emotions": emotions, "before": before, "after": after}
+        before.append(_judged(classifier, rest, emotions, None))
+        after.append(_judged(classifier, rest, emotions, profile))
+    yield {
+        "clips": count,
+        "emotions": emotions,
+        **{f"{name} before": [getattr(one, name) for one in before] for name in Judged._fields},
+        **{f"{name} after": [getattr(one, name) for one in after] for name in Judged._fields},
+    }
+
+
+def _emotions(own: list[Heard], count: int) -> list[str]:
+    """Those that there are more clips of than are enrolled."""
+    clips = Counter(one.emotion for one in own)
+    return sorted(emotion for emotion, n_clips in clips.items() if n_clips > count)
 
 
 def _draw(
-    own: list[Heard], count: int, number: int
-) -> tuple[list[Heard], list[Heard], list[str]] | None:
-    """Clips to enrol, the others of the same emotions, and the emotions."""
-    counts = dict.fromkeys(sorted({one.emotion for one in own}), 0)
-    for one in own:
-        counts[one.emotion] += 1
-    emotions = [emotion for emotion, n_clips in counts.items() if n_clips > count]
-    if len(emotions) < LEAST_EMOTIONS:
-        return None
+    own: list[Heard], emotions: list[str], count: int, number: int
+) -> tuple[list[Heard], list[Heard]]:
+    """Clips to enrol, and the others of the same emotions."""
     rng = np.random.default_rng([number, count])
     order = [own[place] for place in rng.permutation(len(own))]
-    by_emotion = {name: [one for one in order if one.emotion == name] for name in emotions}
-    enrolled = [one for name in emotions for one in by_emotion[name][:count]]
-    return enrolled, [one for name in emotions for one in by_emotion[name][count:]], emotions
+    by_emotion = [[one for one in order if one.emotion == name] for name in emotions]
+    enrolled = [one for clips in by_emotion for one in clips[:count]]
+    return enrolled, [one for clips in by_emotion for one in clips[count:]]
 
 
 def _profile(classifier: Classifier, enrolled: list[Heard], emotions: list[str]) -> Profile:
@@ -190,56 +223,65 @@ def _profile(classifier: Classifier, enrolled: list[Heard], emotions: list[str])
     return make_profile("speaker", classifier, clips, emotions)
 
 
-def _uar(
-    classifier: Classifier, judged: list[Heard], emotions: list[str], profile: Profile | None
-) -> float:
+def _judged(
+    classifier: Classifier, clips: list[Heard], emotions: list[str], profile: Profile | None
+) -> Judged:
+    """Judge clips over some emotions, with a profile or without."""
     from sklearn.metrics import recall_score
 
-    labels = classifier.metadata.labels
-    asked = [place for place, label in enumerate(labels) if label in emotions]
-    answers = []
-    for one in judged:
-        scores = one.scores if profile is None else profile.scores(one.scores, one.embeddings)
-        answers.append(labels[asked[int((one.weights @ scores)[asked].argmax())]])
-    truth = [one.emotion for one in judged]
-    return float(recall_score(truth, answers, labels=sorted(set(truth)), average="macro"))
+    metadata = classifier.metadata
+    asked = [place for place, label in enumerate(metadata.labels) if label in emotions]
+    rows = [
+        one.weights
+        @ (one.scores if profile is None else profile.scores(one.scores, one.embeddings))
+        for one in clips
+    ]
+    scores = np.stack(rows)[:, asked]
+    answers = np.array(metadata.labels)[asked][scores.argmax(axis=1)]
+    truth = np.array([one.emotion for one in clips])
+    sure = scores.max(axis=1) >= metadata.rejection_threshold
+    return Judged(
+        float(recall_score(truth, answers, labels=np.unique(truth), average="macro")),
+        float(sure.mean()),
+        float((answers == truth)[sure].mean()) if sure.any() else None,
+    )
 
 
 def _others(classifier: Classifier, heard: list[Heard], speakers: list[str]) -> dict[str, Any]:
     """What profiles do for others than whom they were made for; means over pairs of speakers."""
-    drawn = {one: _draw(_of(heard, one), USUAL_CLIPS, 0) for one in speakers}
-    known = {speaker: one for speaker, one in drawn.items() if one is not None}
-    profiles = {one: _profile(classifier, known[one][0], known[one][2]) for one in known}
+    known = {}
+    for speaker in speakers:
+        own = _of(heard, speaker)
+        emotions = _emotions(own, USUAL_CLIPS)
+        if len(emotions) >= LEAST_EMOTIONS:
+            enrolled, rest = _draw(own, emotions, USUAL_CLIPS, 0)
+            profile = _profile(classifier, enrolled, emotions)
+            known[speaker] = Known(emotions, enrolled, rest, profile)
     pairs = list(combinations(known, 2))
     chosen = np.random.default_rng(0).permutation(len(pairs))[:MOST_PAIRS]
-    rows = [_pair(classifier, known, profiles, *pairs[place]) for place in sorted(chosen)]
+    rows = [
+        {"speakers": list(pair), **_pair(classifier, *(known[speaker] for speaker in pair))}
+        for pair in (pairs[place] for place in sorted(chosen))
+    ]
     return {"clips": USUAL_CLIPS, "pairs": rows}
 
 
-def _pair(
-    classifier: Classifier,
-    known: dict[str, tuple[list[Heard], list[Heard], list[str]]],
-    profiles: dict[str, Profile],
-    one: str,
-    other: str,
-) -> dict[str, Any]:
-    emotions = [emotion for emotion in known[one][2] if emotion in known[other][2]]
-    enrolled = [[h for h in known[who][0] if h.emotion in emotions] for who in (one, other)]
-    judged = [[h for h in known[who][1] if h.emotion in emotions] for who in (one, other)]
+def _pair(classifier: Classifier, one: Known, other: Known) -> dict[str, float]:
+    emotions = [emotion for emotion in one.emotions if emotion in other.emotions]
+    enrolled, judged = (
+        [[clip for clip in clips if clip.emotion in emotions] for clips in sides]
+        for sides in ((one.enrolled, other.enrolled), (one.rest, other.rest))
+    )
     shared = _profile(classifier, [*enrolled[0], *enrolled[1]], emotions)
 
-    def mean(first: Profile | None, second: Profile | None) -> float:
-        uar = [
-            _uar(classifier, rest, emotions, profile)
-            for rest, profile in zip(judged, (first, second))
-        ]
-        return float(np.mean(uar))
+    def mean(*profiles: Profile | None) -> float:
+        both = zip(judged, profiles)
+        return float(np.mean([_judged(classifier, *(c, emotions, p)).uar for c, p in both]))
 
     return {
-        "speakers": [one, other],
         "alone": mean(None, None),
-        "own": mean(profiles[one], profiles[other]),
-        "the other's": mean(profiles[other], profiles[one]),
+        "own": mean(one.profile, other.profile),
+        "the other's": mean(other.profile, one.profile),
         "one of both": mean(shared, shared),
         "nearest voice": _told_apart(enrolled, judged),
     }
@@ -247,12 +289,14 @@ def _pair(
 
 def _told_apart(enrolled: list[list[Heard]], judged: list[list[Heard]]) -> float:
     """How often the nearer of two enrolled voices is the speaker's, by linear discriminants."""
-    rows = np.stack([h.as_clip("").embedding for side in enrolled for h in side])
-    who = np.repeat([0, 1], [len(side) for side in enrolled])
+    rows, who = _embeddings(enrolled)
     fitted = fit(rows, np.full((len(rows), 2), 0.5), who, 2)
-    shares = [
-        np.mean([int((h.as_clip("").embedding @ fitted.weights + fitted.bias).argmax()) == number])
-        for number, side in enumerate(judged)
-        for h in side
-    ]
-    return float(np.mean(shares))
+    asked, truth = _embeddings(judged)
+    nearer = (asked @ fitted.weights + fitted.bias).argmax(axis=1)
+    return float((nearer == truth).mean())
+
+
+def _embeddings(sides: list[list[Heard]]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Of the clips of two speakers, and which of them it is."""
+    rows = np.stack([clip.weights @ clip.embeddings for side in sides for clip in side])
+    return rows, np.repeat([0, 1], [len(side) for side in sides])

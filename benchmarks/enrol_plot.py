@@ -37,11 +37,12 @@ def enrolment_curves(results: Results) -> bytes:
     for corpus in corpora_of(stored):
         of_corpus = [one for one in stored if one["split"] == f"{PREFIX}{corpus}"]
         counts = general_counts_of(of_corpus)
-        after = [by_run(of_corpus, count, "after") for count in counts]
-        before = [np.mean(by_run(of_corpus, count, "before")) for count in counts]
-        mean, deviation = ([f(values) for values in after] for f in (np.mean, np.std))
+        after = [by_run(of_corpus, count, "uar after") for count in counts]
+        before = [np.mean(by_run(of_corpus, count, "uar before")) for count in counts]
+        mean = np.array([np.mean(values) for values in after])
+        deviation = np.array([_deviation(values) for values in after])
         (line,) = axes.plot([0, *counts], [before[0], *mean], marker="o", label=corpus)
-        low, high = np.subtract(mean, deviation), np.add(mean, deviation)
+        low, high = mean - deviation, mean + deviation
         axes.fill_between(counts, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
         axes.plot(counts, before, linestyle=":", color=line.get_color())
     axes.set(title="A model that never heard the corpus learns a voice of it")
@@ -49,3 +50,7 @@ def enrolment_curves(results: Results) -> bytes:
     axes.set(xlim=(0, None), ylim=(0, 1))
     axes.legend(loc="lower right", title="dotted: without a profile")
     return to_png(figure)
+
+
+def _deviation(values: list[float]) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0

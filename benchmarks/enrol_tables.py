@@ -9,10 +9,11 @@ import numpy as np
 
 from benchmarks.markdown import markdown
 from benchmarks.results import Results, of_kind
-from benchmarks.system_tables import NOTHING
+from benchmarks.system_tables import NOTHING, spread
 
 Result = dict[str, Any]
 PREFIX = "test-"
+WHEN = ("before", "after")
 PAIRS = {
     "alone": "no profile",
     "own": "each speaker's own profile",
@@ -28,6 +29,7 @@ def enrolment_table(results: Results) -> str:
         [
             *("unknown corpus", "clips of each emotion", "speakers", "emotions"),
             *("UAR before", "after", "gained, points", "the worst speaker after"),
+            "answered, and right of it, before and after",
         ]
     ]
     for corpus in corpora_of(stored):
@@ -55,17 +57,27 @@ def general_counts_of(of_corpus: list[Result]) -> list[int]:
     return [
         count
         for count in counts_of(of_corpus)
-        if 2 * len(list(_at(of_corpus[0], count))) >= len(speakers)
+        if 2 * len(speakers_at(of_corpus, count)) >= len(speakers)
     ]
 
 
+def speakers_at(of_corpus: list[Result], count: int) -> set[str]:
+    """Who was enrolled with so many clips."""
+    return {
+        name
+        for one in of_corpus
+        for name, rows in one["speakers"].items()
+        if any(row["clips"] == count for row in rows)
+    }
+
+
 def by_run(stored: list[Result], count: int, which: str) -> list[float]:
-    """For each run and draw the mean UAR over its speakers."""
+    """For each run and draw the mean of a figure over its speakers; those without it left out."""
     values: list[float] = []
     for one in stored:
-        drawn = [row[which] for row in _at(one, count)]
-        if drawn:
-            values += np.mean(drawn, axis=0).tolist()
+        drawn = np.array([row[which] for row in _at(one, count)], np.float64)
+        if drawn.size:
+            values += [float(np.nanmean(draw)) for draw in drawn.T if not np.isnan(draw).all()]
     return values
 
 
@@ -76,8 +88,8 @@ def _at(result: Result, count: int) -> Iterator[dict[str, Any]]:
 
 def _rows(of_corpus: list[Result]) -> Iterator[list[str]]:
     for count in counts_of(of_corpus):
-        rows = list(_at(of_corpus[0], count))
-        before, after = (by_run(of_corpus, count, which) for which in ("before", "after"))
+        rows = [row for one in of_corpus for row in _at(one, count)]
+        before, after = (by_run(of_corpus, count, f"uar {which}") for which in WHEN)
         emotions = sorted({len(row["emotions"]) for row in rows})
         yield [
             *(
@@ -85,8 +97,9 @@ def _rows(of_corpus: list[Result]) -> Iterator[list[str]]:
                 str(len(rows)),
                 "-".join(map(str, dict.fromkeys([emotions[0], emotions[-1]]))),
             ),
-            *(_spread(before), _spread(after), _gained(before, after)),
+            *(spread(before), spread(after), _gained(before, after)),
             _worst(of_corpus, count),
+            ", then ".join(_answered(of_corpus, count, when) for when in WHEN),
         ]
 
 
@@ -97,14 +110,14 @@ def _mean_rows(stored: list[Result]) -> Iterator[list[str]]:
         for corpus in corpora:
             of_corpus = [one for one in stored if one["split"] == f"{PREFIX}{corpus}"]
             if count in general_counts_of(of_corpus):
-                both = [by_run(of_corpus, count, which) for which in ("before", "after")]
+                both = [by_run(of_corpus, count, f"uar {which}") for which in WHEN]
                 means.append([np.mean(both[0]), np.mean(both[1])])
         if not means:
             continue
         before, after = np.mean(means, axis=0)
         gained = f"{100.0 * (after - before):+.1f}"
         of = f"{len(means)} corpora"
-        yield [str(count), of, "", f"{before:.3f}", f"{after:.3f}", gained, ""]
+        yield [str(count), of, "", f"{before:.3f}", f"{after:.3f}", gained, "", ""]
 
 
 def _worst(of_corpus: list[Result], count: int) -> str:
@@ -114,7 +127,7 @@ def _worst(of_corpus: list[Result], count: int) -> str:
         for speaker, rows in one["speakers"].items():
             speakers.setdefault(speaker, []).extend(r for r in rows if r["clips"] == count)
     means = {
-        speaker: (np.mean([r["after"] for r in rows]), np.mean([r["before"] for r in rows]))
+        speaker: (np.mean([r["uar after"] for r in rows]), np.mean([r["uar before"] for r in rows]))
         for speaker, rows in speakers.items()
         if rows
     }
@@ -123,8 +136,10 @@ def _worst(of_corpus: list[Result], count: int) -> str:
     return f"{worst}: {after:.2f} (before {before:.2f})"
 
 
-def _spread(values: list[float]) -> str:
-    return f"{np.mean(values):.3f} ± {np.std(values):.3f}"
+def _answered(of_corpus: list[Result], count: int, when: str) -> str:
+    shares = [by_run(of_corpus, count, f"{which} {when}") for which in ("answered", "right")]
+    told = [f"{np.mean(values):.0%}" if values else NOTHING for values in shares]
+    return "/".join(told)
 
 
 def _gained(before: list[float], after: list[float]) -> str:

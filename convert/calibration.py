@@ -100,7 +100,7 @@ def fit_calibration(
 def cross_entropy(
     recordings: Recordings, scores: NDArray[np.float32], temperature: float, least: float = 0.0
 ) -> float:
-    """Mean negative log-likelihood of the recordings' labels, in nats, none below `least`."""
+    """Mean negative log-likelihood of the labels, in nats, of scores that are at least `least`."""
     given = _scores_from(recordings, scores, temperature, least)
     return float(-np.mean(np.log(given[np.arange(len(given)), recordings.targets])))
 
@@ -120,8 +120,10 @@ def smoothed_cross_entropy(
 def _scores_from(
     recordings: Recordings, scores: NDArray[np.float32], temperature: float, least: float
 ) -> NDArray[np.float64]:
-    floor = max(least, float(np.finfo(np.float32).tiny))
-    return np.maximum(recordings.scores(scores, temperature).astype(np.float64), floor)
+    # Before the temperature: after it, a sharp one would cost the wrong answers nothing more.
+    told = np.maximum(scores, np.float32(least))
+    tiny = float(np.finfo(np.float32).tiny)
+    return np.maximum(recordings.scores(told, temperature).astype(np.float64), tiny)
 
 
 def rejection_threshold(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 from edge_runtime import __version__
 from edge_runtime.commands import classify, devices, enrol, info, listen, profiles
 from edge_runtime.doctor import doctor
+from edge_runtime.enrol.prompts import CLIPS, MOST_CLIPS
 from edge_runtime.install import SYSTEM_CONFIG, install_service
 from edge_runtime.profiles.command import (
     list_profiles,
@@ -25,7 +26,6 @@ from edge_runtime.settings import ENVIRONMENT, Option, options
 MODEL_KEYS = ("model.file", "model.backend", "model.threads")
 PROFILE_KEYS = ("profile.name", "profile.dir")
 FORMAT_KEY = "output.format"
-CLIPS, MOST_CLIPS = 5, 50  # of each emotion
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -100,7 +100,6 @@ def _add_enrol(commands: Any) -> None:
     command.add_argument(
         "--clips",
         type=_count,
-        default=CLIPS,
         metavar="N",
         help=f"of each emotion, 1 to {MOST_CLIPS} (default: {CLIPS})",
     )

@@ -187,7 +187,7 @@ class Engine:
         web = WebServer(
             chosen.address,
             self.status,
-            lambda: make_classifier(self._settings, _say_nothing),
+            self._another_classifier,
             self._say,
             chosen.token,
             Limits(upload_bytes=chosen.max_upload),
@@ -195,6 +195,13 @@ class Engine:
         web.start()
         self._say(f"serving {web.url}")
         return web
+
+    def _another_classifier(self) -> Classifier:
+        """The listener's model and profile, for another thread."""
+        model = self._settings.model
+        classifier = Classifier(model.file, model.backend, model.threads)
+        classifier.use(self._classifier.profile)
+        return classifier
 
     def _renew_web(self, settings: Settings) -> None:
         """Serve as other settings say; where that cannot be, as before."""
@@ -218,10 +225,6 @@ class Engine:
     def _changed(self, settings: Settings, sections: Iterable[str]) -> list[str]:
         old = self._settings
         return [one for one in sections if getattr(old, one) != getattr(settings, one)]
-
-
-def _say_nothing(_line: str) -> None:
-    """Say nothing: the listener's classifier has said it."""
 
 
 def _listener_for(classifier: Classifier, settings: Settings) -> Listener:

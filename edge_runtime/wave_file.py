@@ -17,9 +17,17 @@ def write_wave(path: Path, samples: NDArray[np.float32], sample_rate: int) -> No
     OSError
         When the file cannot be written.
     """
-    scaled = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2")
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(sample_rate)
-        file.writeframes(scaled.tobytes())
+        file.writeframes(_as_integers(samples).tobytes())
+
+
+def as_stored(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What is read again of samples that `write_wave` wrote."""
+    return np.asarray(_as_integers(samples) / np.float32(32768.0), dtype=np.float32)
+
+
+def _as_integers(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    return np.asarray(np.clip(np.rint(samples * 32768.0), -32768, 32767), dtype="<i2")

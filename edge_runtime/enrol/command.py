@@ -10,12 +10,14 @@ from pathlib import Path
 from edge_runtime.classifier import Classifier
 from edge_runtime.enrol.files import enrol_files, labelled_files
 from edge_runtime.enrol.guided import Guide, StoppedError
-from edge_runtime.enrol.prompts import Prompt, prompts
-from edge_runtime.enrol.session import Session
+from edge_runtime.enrol.prompts import CLIPS, Prompt, prompts
+from edge_runtime.enrol.recordings import Recordings
+from edge_runtime.enrol.session import Session, alone_in
 from edge_runtime.errors import SerEdgeError
-from edge_runtime.profiles.about import described, in_words
-from edge_runtime.profiles.folder import ProfileFolder, checked_name
+from edge_runtime.profiles.about import in_words
+from edge_runtime.profiles.folder import ProfileFolder
 from edge_runtime.profiles.making import make_profile
+from edge_runtime.profiles.names import checked_name
 from edge_runtime.profiles.profile import Profile, require_embedding
 from edge_runtime.program import EXIT_INTERRUPTED
 from edge_runtime.quiet import say
@@ -38,34 +40,55 @@ def enrol(arguments: argparse.Namespace, settings: Settings) -> int:
     int
         1 when the speaker stopped early or a recording could not be used, else 0.
     """
+    _check_usage(arguments, settings)
     name = checked_name(arguments.name)
     model = settings.model
     classifier = Classifier(model.file, model.backend, model.threads)
     require_embedding(classifier.path, classifier.metadata)
     emotions = _emotions(arguments.emotions, classifier.metadata.labels)
     folder = ProfileFolder(settings.profile.dir)
-    session = Session(folder, name, classifier, arguments.again, _say)
-    if arguments.from_folder is not None:
-        n_refused = _take_files(arguments.from_folder, emotions, classifier, session)
-    else:
-        asked = prompts(emotions or classifier.metadata.labels, arguments.clips)
+    with alone_in(folder):
+        session = Session(folder, name, classifier, arguments.again, _say)
         n_refused = 0
-        try:
-            _lead(arguments, settings, classifier, session, asked)
-        except (StoppedError, KeyboardInterrupt) as stop:
-            if sys.stdout.isatty():
-                print(flush=True)  # the level is still on the line
-            _say(
-                f"stopped: what was recorded of {name} is kept, {len(session.clips)} in all; go on "
-                f"with: ser-edge enrol {name}"
-            )
-            return 1 if isinstance(stop, StoppedError) else EXIT_INTERRUPTED
-    wanted = emotions or _enrolled(session, classifier)
-    profile = make_profile(name, classifier, session.clips, wanted)
-    folder.write(profile, session.clips)
-    session.finish()
-    _tell(profile, folder, arguments.activate, settings.output.format)
+        if arguments.from_folder is not None:
+            n_refused = _take_files(arguments.from_folder, emotions, classifier, session)
+        else:
+            asked = prompts(emotions or classifier.metadata.labels, arguments.clips or CLIPS)
+            try:
+                _lead(arguments, settings, classifier, session, asked)
+            except (StoppedError, KeyboardInterrupt) as stop:
+                _say_stopped(session)
+                return EXIT_INTERRUPTED if isinstance(stop, KeyboardInterrupt) else 1
+        wanted = emotions or _enrolled(session, classifier)
+        profile = make_profile(name, classifier, session.clips, wanted)
+        folder.write(profile, session.clips)
+        session.finish()
+        _tell(profile, folder, arguments.activate, settings.output.format)
     return 1 if n_refused else 0
+
+
+def _check_usage(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Refuse what does not go together."""
+    if arguments.from_folder is not None:
+        for flag in ("clips", "keep_audio"):
+            if getattr(arguments, flag) is not None:
+                name = flag.replace("_", "-")
+                raise SerEdgeError(f"--{name} goes with the microphone, not with --from")
+    elif settings.gate.kind == "off":
+        raise SerEdgeError(
+            "gate off: enrol needs a gate, which finds the end of a sentence; --gate energy"
+        )
+
+
+def _say_stopped(session: Session) -> None:
+    if sys.stdout.isatty():
+        print(flush=True)  # the level is still on the line
+    n_lost = len(session.clips) - session.n_kept
+    but = f", but not the last {n_lost}, which could not be written" if n_lost > 0 else ""
+    _say(
+        f"stopped: what was recorded of {session.name} is kept, {session.n_kept} in all{but}; the "
+        "same command goes on"
+    )
 
 
 def _emotions(given: str | None, labels: tuple[str, ...]) -> tuple[str, ...]:
@@ -91,6 +114,8 @@ def _take_files(
     files = labelled_files(path, classifier.metadata.labels)
     if emotions:
         files = [(label, file) for label, file in files if label in emotions]
+        if not files:
+            raise SerEdgeError(f"{path}: holds no folder for {', '.join(emotions)}")
     n_refused = enrol_files(files, classifier, session.clips, _say)
     if n_refused == len(files):
         raise SerEdgeError(f"{path}: none of its {len(files)} recordings can be used")
@@ -104,21 +129,22 @@ def _lead(
     session: Session,
     asked: list[Prompt],
 ) -> None:
-    source = settings.source
+    source, rate = settings.source, classifier.metadata.features.sample_rate
+    keep = arguments.keep_audio
     guide = Guide(
         session,
         classifier,
         source.device,
         source.channel,
         settings.gate.kind,
-        arguments.keep_audio,
+        None if keep is None else Recordings(keep, rate),
     )
     print(
         f"{len(asked)} sentences, one at a time. Say each as it is asked for, in your own language "
         "if you like, and be silent then.\n"
         + (
-            f"The recordings are stored in {arguments.keep_audio}."
-            if arguments.keep_audio
+            f"The recordings are stored in {keep}."
+            if keep
             else "No sound is stored: of each only what the model makes of it."
         ),
         flush=True,
@@ -129,13 +155,15 @@ def _lead(
 def _tell(profile: Profile, folder: ProfileFolder, activate: bool | None, form: str) -> None:
     """Make the profile active or not, and say so with what it gains."""
     helps = profile.gain is not None and profile.gain.helps
-    is_active = helps if activate is None else activate
+    was_active = folder.active() == profile.name
+    if activate is False and was_active:
+        folder.activate(None)
+    # What somebody chose stays chosen, unless they say otherwise.
+    is_active = activate if activate is not None else helps or was_active
     if is_active:
         folder.activate(profile.name)
-    elif folder.active() == profile.name:
-        folder.activate(None)
     if form == "jsonl":
-        print(json.dumps({**described(profile), "active": is_active}), flush=True)
+        print(json.dumps({**profile.to_dict(), "active": is_active}), flush=True)
         return
     print(in_words(profile))
     if is_active:

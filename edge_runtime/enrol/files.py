@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -71,7 +72,8 @@ def enrol_files(
     classifier : Classifier
         The model.
     clips : Clips
-        What they are added to; a file of the same folder and name takes the place of the earlier.
+        What they are added to; the same recording is not there twice, and counts as what the later
+        folder says.
     say : callable
         Takes a line about each file that cannot be used.
 
@@ -81,15 +83,23 @@ def enrol_files(
         How many could not be used.
     """
     n_refused = 0
+    known: dict[str, Path] = {}
     for label, path in files:
         try:
             clip = clip_of(classifier, path, label)
+            _require_new(clip, path, known)
         except SerEdgeError as error:
             n_refused += 1
             say(str(error))
             continue
+        known[clip.source] = path
         clips.add(clip)
     return n_refused
+
+
+def _require_new(clip: Clip, path: Path, known: dict[str, Path]) -> None:
+    if clip.source in known:
+        raise SerEdgeError(f"{path}: is the same recording as {known[clip.source]}; keep one")
 
 
 def clip_of(classifier: Classifier, path: Path, label: str) -> Clip:
@@ -105,4 +115,12 @@ def clip_of(classifier: Classifier, path: Path, label: str) -> Clip:
         scores, embedding = classifier.clip_outputs(audio)
     except SerEdgeError as error:
         raise SerEdgeError(f"{path}: {error}") from error
-    return Clip(embedding, scores, label, f"{label}/{path.name}")
+    return Clip(embedding, scores, label, f"file {_digest(path)}")
+
+
+def _digest(path: Path) -> str:
+    """What tells a file's content from all others, whatever the file is called."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise SerEdgeError(f"{path}: cannot be read ({error.strerror or error})") from error

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.classifier import Classifier
 from edge_runtime.enrol.prompts import Prompt
+from edge_runtime.enrol.recordings import Recordings
 from edge_runtime.enrol.session import Session
 from edge_runtime.enrol.take import HANGOVER_SECONDS, Take, record_take
+from edge_runtime.enrol.terminal import ask, clear_level, show_level
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.gates import make_gate
 from edge_runtime.profiles.clips import Clip
 from edge_runtime.sources import Microphone
-from edge_runtime.wave_file import write_wave
+from edge_runtime.wave_file import as_stored
 
-METER_WIDTH = 30
-METER_FLOOR_DBFS = -60.0
-Keep = Callable[[Prompt, NDArray[np.float32]], None]
+QUESTION = "     Enter to record, b for the one before, a number, q to stop: "
+OVER_AGAIN = "     Enter to record over it, k to keep it, b, a number, q to stop: "
 
 
 class StoppedError(Exception):
@@ -43,8 +42,8 @@ class Guide:
         Which of its channels to hear.
     gate : str
         What finds the end of an utterance.
-    keep_audio : Path, optional
-        Folder that gets every recording, as LABEL/FILE.wav; nothing is kept without it.
+    recordings : Recordings, optional
+        Gets every recording; no sound is kept without it.
     """
 
     def __init__(
@@ -54,14 +53,14 @@ class Guide:
         device: int | str | None,
         channel: int | None,
         gate: str,
-        keep_audio: Path | None,
+        recordings: Recordings | None,
     ) -> None:
         self._session = session
         self._classifier = classifier
         self._device = device
         self._channel = channel
         self._gate = gate
-        self._keep_audio = keep_audio
+        self._recordings = recordings
 
     def lead(self, asked: Sequence[Prompt]) -> None:
         """Record all that are asked for and not there yet, and do over what the speaker names.
@@ -88,16 +87,20 @@ class Guide:
     def _turn(self, asked: Sequence[Prompt], number: int, done: set[str]) -> int:
         """Ask for a prompt, and say which is next."""
         prompt = asked[number]
-        answer = _ask(prompt, number + 1, len(asked))
-        if answer.lower() == "q":
+        is_there = prompt.source in self._session.clips.sources
+        print(f"\n{number + 1:3d}/{len(asked)}  {prompt.emotion.upper()}, {prompt.manner}:")
+        print(f"         {prompt.sentence}")
+        answer = _answer(OVER_AGAIN if is_there else QUESTION)
+        if answer == "q":
             raise StoppedError
-        if answer:
+        if answer == "k" and is_there:
+            done.add(prompt.source)
+        elif answer:
             wanted = _wanted(answer, number, len(asked))
-            if wanted is None:
-                return number
-            done.discard(asked[wanted].source)
-            return wanted
-        if self._record(prompt):
+            if wanted is not None:
+                done.discard(asked[wanted].source)
+                return wanted
+        elif self._record(prompt):
             done.add(prompt.source)
         return number
 
@@ -107,15 +110,15 @@ class Guide:
         if take.fault:
             print(f"     not kept: {take.fault}", flush=True)
             return False
+        samples = as_stored(take.samples)  # or a recording that is kept would be another clip
         try:
-            scores, embedding = self._classifier.clip_outputs(take.samples)
+            scores, embedding = self._classifier.clip_outputs(samples)
         except SerEdgeError as error:
             print(f"     not kept: {error}", flush=True)
             return False
-        self._until_done(lambda: self._write(prompt, take.samples))
-        clip = Clip(embedding, scores, prompt.emotion, prompt.source)
-        self._session.clips.add(clip)
-        self._until_done(self._session.keep)
+        self._session.clips.add(Clip(embedding, scores, prompt.emotion, prompt.source))
+        _until_done(self._session.keep)
+        _until_done(lambda: self._write(prompt, samples))
         print(f"     kept: {take.seconds:.1f} s, peak {take.peak_dbfs:.0f} dBFS", flush=True)
         return True
 
@@ -124,41 +127,38 @@ class Guide:
         gate = make_gate(self._gate, rate, HANGOVER_SECONDS)
         with Microphone(self._device, rate, self._channel) as microphone:
             print("     speak now", flush=True)
-            take = record_take(microphone.chunks(), gate, rate, _show)
-        _clear()
+            take = record_take(microphone.chunks(), gate, rate, show_level)
+        clear_level()
         return take
 
     def _write(self, prompt: Prompt, samples: NDArray[np.float32]) -> None:
-        if self._keep_audio is None:
-            return
-        path = self._keep_audio / prompt.emotion / f"{self._session.name}-{prompt.number:02d}.wav"
+        if self._recordings is not None:
+            name = f"{self._session.name}-{prompt.number:02d}"
+            self._recordings.write(prompt.emotion, name, samples)
+
+
+def _until_done(write: Callable[[], None]) -> None:
+    """Write; where that fails, as on a full disk, try again as often as the speaker wants."""
+    while True:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_wave(path, samples, self._classifier.metadata.features.sample_rate)
-        except OSError as error:
-            raise SerEdgeError(f"{path}: cannot be written ({error.strerror or error})") from error
-
-    def _until_done(self, write: Callable[[], None]) -> None:
-        """Write; where that fails, as on a full disk, try again as often as the speaker wants."""
-        while True:
-            try:
-                return write()
-            except SerEdgeError as error:
-                print(f"     {error}", flush=True)
-            if _read("     Enter to try again, q to stop: ").lower() == "q":
-                raise StoppedError
+            return write()
+        except SerEdgeError as error:
+            print(f"     {error}", flush=True)
+        if _answer("     Enter to try again, q to stop: ") == "q":
+            raise StoppedError
 
 
-def _ask(prompt: Prompt, number: int, total: int) -> str:
-    print(f"\n{number:3d}/{total}  {prompt.emotion.upper()}, {prompt.manner}:")
-    print(f"         {prompt.sentence}")
-    return _read("     Enter to record, b for the one before, a number, q to stop: ")
+def _answer(question: str) -> str:
+    answer = ask(question)
+    if answer is None:
+        raise StoppedError
+    return answer.lower()
 
 
 def _over_again(total: int) -> int | None:
     """Which clip the speaker wants to do over, from 0; None for none."""
     while True:
-        answer = _read(f"\nAll {total} are recorded. Enter to finish, or a number to do over: ")
+        answer = _answer(f"\nAll {total} are recorded. Enter to finish, or a number to do over: ")
         if not answer:
             return None
         wanted = _wanted(answer, total, total)
@@ -166,35 +166,12 @@ def _over_again(total: int) -> int | None:
             return wanted
 
 
-def _read(question: str) -> str:
-    print(question, end="", flush=True)
-    line = sys.stdin.readline() if sys.stdin is not None else ""
-    if not line:
-        raise StoppedError
-    if not sys.stdin.isatty():
-        print(flush=True)  # a terminal shows the line that was typed
-    return line.strip()
-
-
 def _wanted(answer: str, number: int, total: int) -> int | None:
     """Which prompt, from 0, an answer asks for; None where it asks for none."""
-    if answer.lower() == "b" and number > 0:
+    if answer == "b" and number > 0:
         return number - 1
-    if answer.isdecimal() and 1 <= int(answer) <= total:
+    if answer.isdecimal() and len(answer) <= len(str(total)) and 1 <= int(answer) <= total:
         return int(answer) - 1
-    print(f"     {answer!r} is neither Enter, b, q nor a number from 1 to {total}", flush=True)
+    shown = answer if len(answer) < 20 else f"{answer[:20]}..."
+    print(f"     {shown!r} is neither Enter, b, q nor a number from 1 to {total}", flush=True)
     return None
-
-
-def _show(level_dbfs: float, is_open: bool) -> None:
-    if not sys.stdout.isatty():
-        return
-    share = min(1.0, max(0.0, 1.0 - level_dbfs / METER_FLOOR_DBFS))
-    bar = "#" * round(share * METER_WIDTH)
-    state = "speech" if is_open else ""
-    print(f"\r     [{bar:<{METER_WIDTH}}] {level_dbfs:5.0f} dBFS {state:<6}", end="", flush=True)
-
-
-def _clear() -> None:
-    if sys.stdout.isatty():
-        print(f"\r{'':<{METER_WIDTH + 30}}\r", end="", flush=True)

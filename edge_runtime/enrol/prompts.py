@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CLIPS, MOST_CLIPS = 5, 50  # of each emotion: usual, and as many as are asked for at most
 # Of no emotion themselves, and the same for each: what is said must not tell how.
 SENTENCES = (
     "The bus comes at half past nine.",

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import SerEdgeError
-from edge_runtime.profiles.array_file import read_arrays, write_arrays
-from edge_runtime.profiles.clips import Clip, Clips
+from edge_runtime.profiles.array_file import damaged, read_arrays, write_arrays
+from edge_runtime.profiles.clips import Clips
 from edge_runtime.profiles.folder import ProfileFolder
+from edge_runtime.profiles.profile_file import FORMAT_VERSION, check_format
+
+try:
+    import fcntl
+except ImportError:  # not on this system; then nobody is kept from enrolling twice at once
+    fcntl = None  # type: ignore[assignment]
 
 
 class Session:
@@ -30,13 +37,17 @@ class Session:
 
     Attributes
     ----------
+    name : str
+        Whose.
     clips : Clips
         So far.
+    n_kept : int
+        How many of them are on disk.
 
     Raises
     ------
     SerEdgeError
-        When the name cannot be one, or what is there is damaged.
+        When what is there is damaged, or a profile of another model, which ``again`` replaces.
     """
 
     def __init__(
@@ -49,20 +60,10 @@ class Session:
     ) -> None:
         self._folder = folder
         self._path = folder.unfinished_file(name)
-        self._model = classifier.hash
+        self._classifier = classifier
         self.name = name
         self.clips = Clips() if again else self._found(say)
-
-    def add(self, clip: Clip) -> None:
-        """Take a clip, and keep all on disk.
-
-        Raises
-        ------
-        SerEdgeError
-            When they cannot be written; the clip is taken all the same.
-        """
-        self.clips.add(clip)
-        self.keep()
+        self.n_kept = len(self.clips)
 
     def keep(self) -> None:
         """Keep all clips on disk, where the next session of this name finds them.
@@ -73,7 +74,9 @@ class Session:
             When they cannot be written.
         """
         self._folder.make()
-        write_arrays(self._path, {"model": self._model}, self.clips.to_arrays())
+        about = {"format": FORMAT_VERSION, "model": self._classifier.hash}
+        write_arrays(self._path, about, self.clips.to_arrays())
+        self.n_kept = len(self.clips)
 
     def finish(self) -> None:
         """Forget what was under way: the profile has it."""
@@ -81,25 +84,62 @@ class Session:
 
     def _found(self, say: Callable[[str], None]) -> Clips:
         if self._path.exists():
-            clips = self._unfinished(self._path)
-            if clips is not None:
-                say(f"going on: {len(clips)} of {self.name} are recorded already")
-                return clips
-            say(f"what was recorded for {self.name} was for another model: beginning anew")
-            return Clips()
+            clips = self._unfinished()
+            say(f"going on: {len(clips)} of {self.name} are recorded already")
+            return clips
         if not self._folder.file(self.name).exists():
             return Clips()
         profile, clips = self._folder.read(self.name)
-        if profile.model != self._model:
-            say(f"the profile {self.name} is of another model: beginning anew")
-            return Clips()
+        if profile.model != self._classifier.hash:
+            raise self._of_another_model(f"profile {self.name}", profile.model_id)
         return clips
 
-    def _unfinished(self, path: Path) -> Clips | None:
-        about, arrays = read_arrays(path)
-        if about.get("model") != self._model:
-            return None
+    def _of_another_model(self, what: str, model_id: str) -> SerEdgeError:
+        return SerEdgeError(
+            f"{what}: was made with the model {model_id}, not with {self._classifier.model_id}; "
+            "--again begins anew in its place, --model FILE names that model"
+        )
+
+    def _unfinished(self) -> Clips:
+        about, arrays = read_arrays(self._path)
+        check_format(self._path, about)
+        model = str(about.get("model"))
+        if model != self._classifier.hash:
+            raise self._of_another_model(str(self._path), model[:8])
         try:
-            return Clips.from_arrays(arrays)
+            clips = Clips.from_arrays(arrays)
+            size = self._classifier.backend.output_sizes[1]
+            clips.check_widths(size, self._classifier.metadata.labels)
         except SerEdgeError as error:
-            raise SerEdgeError(f"{path}: {error}; remove it and enrol again") from error
+            raise damaged(self._path, error) from error
+        return clips
+
+
+@contextmanager
+def alone_in(folder: ProfileFolder) -> Iterator[None]:
+    """Keep a second enrolment out of the folder meanwhile: each would undo the other's.
+
+    Raises
+    ------
+    SerEdgeError
+        When there is one, or the folder cannot be made.
+    """
+    folder.make()
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder.path, os.O_RDONLY)
+    try:
+        _lock(descriptor, folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: ProfileFolder) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise SerEdgeError(
+            f"{folder.path}: somebody is being enrolled there already; finish that first"
+        ) from error

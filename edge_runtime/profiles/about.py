@@ -1,24 +1,8 @@
-"""What there is to say of a profile, for people and for programs."""
+"""What there is to say of a profile, for people."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from edge_runtime.profiles.profile import Profile
-
-
-def described(profile: Profile) -> dict[str, Any]:
-    """Everything but its weights, as JSON types."""
-    return {
-        "profile": profile.name,
-        "model": profile.model_id,
-        "model_hash": profile.model,
-        "created": profile.created,
-        "emotions": list(profile.emotions),
-        "clips": profile.clips,
-        "prior_weight": profile.prior_weight,
-        "gain": None if profile.gain is None else profile.gain.to_dict(),
-    }
 
 
 def in_words(profile: Profile) -> str:
@@ -37,11 +21,12 @@ def gain_in_words(profile: Profile) -> str:
             "or, better, 5"
         )
     change = 100.0 * (gain.after - gain.before)
-    trust = (
-        "more than chance gives"
-        if abs(gain.after - gain.before) > 2.0 * gain.deviation
-        else "which chance alone may give: record more clips to know"
-    )
+    deviations = abs(gain.after - gain.before) / max(gain.deviation, 1e-9)
+    trust = "which chance alone may give: record more clips to know"
+    if deviations > 2.0:
+        trust = "more than chance gives"
+    elif deviations > 1.0:
+        trust = "probably more than chance: more clips would tell"
     return (
         f"On these clips, each left out in turn: UAR {gain.before:.2f} without the profile, "
         f"{gain.after:.2f} with it ({change:+.0f} points, +-{100.0 * gain.deviation:.0f} for "

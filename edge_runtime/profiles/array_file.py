@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import json
 import os
@@ -41,17 +42,32 @@ def write_arrays(path: Path, about: dict[str, Any], arrays: Arrays) -> None:
     SerEdgeError
         When it cannot be written.
     """
-    content = io.BytesIO()
+    packed = io.BytesIO()
     entries: dict[str, Any] = {ABOUT: np.array(json.dumps(about)), **arrays}
-    np.savez_compressed(content, **entries)
+    np.savez_compressed(packed, **entries)
+    content = packed.getvalue()
+    if max(len(content), sum(array.nbytes for array in arrays.values())) > MOST_BYTES // 2:
+        raise SerEdgeError(f"{path}: would be too large to be read again; enrol fewer recordings")
     try:
-        with replacing(path) as temporary:
-            temporary.unlink(missing_ok=True)
-            temporary.touch(MODE, exist_ok=False)
-            temporary.write_bytes(content.getvalue())
-            belong_to_folder(temporary)
+        _write_privately(path, content)
     except OSError as error:
         raise SerEdgeError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _write_privately(path: Path, content: bytes) -> None:
+    # Of this process alone: another may be writing, too.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    with replacing(path, temporary):
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        belong_to_folder(temporary)
+
+
+def temporaries_of(path: Path) -> list[Path]:
+    """What writers of a file that were killed have left of it."""
+    return sorted(path.parent.glob(f".{glob.escape(path.name)}.*"))
 
 
 def belong_to_folder(path: Path) -> None:
@@ -91,8 +107,14 @@ def read_arrays(path: Path) -> tuple[dict[str, Any], Arrays]:
         if not isinstance(about, dict):
             raise ValueError("it says nothing about itself")
     except (*DAMAGED, KeyError, TypeError, RecursionError, MemoryError) as error:
-        raise SerEdgeError(f"{path}: is damaged ({error}); remove it and enrol again") from error
+        raise damaged(path, error) from error
     return about, arrays
+
+
+def damaged(path: Path, reason: object) -> SerEdgeError:
+    """One line about a file that cannot be used."""
+    first = (str(reason).splitlines() or [""])[0]
+    return SerEdgeError(f"{path}: is damaged ({first}); remove it and enrol again")
 
 
 def _content(path: Path) -> bytes:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import SerEdgeError
-from edge_runtime.profiles.folder import NOBODY, ProfileFolder
+from edge_runtime.profiles.folder import ProfileFolder
+from edge_runtime.profiles.names import NOBODY
 from edge_runtime.settings import ProfileSettings, Settings
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,8 @@ class Clip:
     emotion : str
         Which the speaker meant.
     source : str
-        Where it is from: the name of a prompt or of a file. A clip of the same takes its place.
+        Where it is from: the name of a prompt, or what tells a file from all others. A clip of the
+        same takes its place.
     """
 
     embedding: NDArray[np.float32]
@@ -56,8 +58,16 @@ class Clips:
         return {clip.source for clip in self.items}
 
     def add(self, clip: Clip) -> None:
-        """Take a clip, in place of an earlier one from the same source."""
+        """Take a clip, in place of an earlier one from the same source.
+
+        One that was there already from another source, as a recording that was kept, is not
+        there twice: it would be judged by itself. Its emotion is that of the later.
+        """
         self.remove(clip.source)
+        for place, other in enumerate(self.items):
+            if _is_same(clip, other):
+                self.items[place] = replace(other, emotion=clip.emotion)
+                return
         self.items.append(clip)
 
     def remove(self, source: str) -> None:
@@ -85,23 +95,24 @@ class Clips:
         Raises
         ------
         SerEdgeError
-            When something is missing or does not fit together.
+            When something is missing, does not fit together, or is no number.
         """
         missing = [name for name in FIELDS if name not in arrays]
         if missing:
-            raise SerEdgeError(f"has no {missing[0]}")
+            raise SerEdgeError(f"it has no {missing[0]}")
         embeddings, scores, emotions, sources = (arrays[name] for name in FIELDS)
-        lengths = {len(one) if one.ndim else -1 for one in (embeddings, scores, emotions, sources)}
-        numeric = all(one.dtype.kind == "f" for one in (embeddings, scores))
-        worded = all(one.dtype.kind == "U" for one in (emotions, sources))
-        if len(lengths) != 1 or not (numeric and worded):
-            raise SerEdgeError("has clips that do not fit together")
-        if not len(emotions):
+        kinds = "".join(array.dtype.kind for array in (embeddings, scores, emotions, sources))
+        n_clips = emotions.size
+        if kinds != "ffUU" or emotions.shape != (n_clips,) or sources.shape != (n_clips,):
+            raise SerEdgeError("its clips do not fit together")
+        if not n_clips:
             return cls()
-        if (embeddings.ndim, scores.ndim, emotions.ndim) != (2, 2, 1):
-            raise SerEdgeError("has clips that do not fit together")
+        if embeddings.ndim != 2 or scores.ndim != 2 or len(embeddings) != n_clips:
+            raise SerEdgeError("its clips do not fit together")
+        if len(scores) != n_clips:
+            raise SerEdgeError("its clips do not fit together")
         if not (np.isfinite(embeddings).all() and np.isfinite(scores).all()):
-            raise SerEdgeError("has clips that are no numbers")
+            raise SerEdgeError("its clips are no numbers")
         rows = zip(
             embeddings.astype(np.float32),
             scores.astype(np.float32),
@@ -109,3 +120,22 @@ class Clips:
             sources.tolist(),
         )
         return cls([Clip(*row) for row in rows])
+
+    def check_widths(self, size: int, labels: Sequence[str]) -> None:
+        """Refuse clips that another model was given, or of no label.
+
+        Raises
+        ------
+        SerEdgeError
+            When embeddings are not of this size, or scores or emotions not of these labels.
+        """
+        for clip in self.items:
+            if (len(clip.embedding), len(clip.scores)) != (size, len(labels)):
+                raise SerEdgeError("its clips are of another model")
+            if clip.emotion not in labels:
+                raise SerEdgeError("its clips are of no label")
+
+
+def _is_same(one: Clip, other: Clip) -> bool:
+    # As they are kept; on disk they are rounded.
+    return np.array_equal(one.embedding.astype(np.float16), other.embedding.astype(np.float16))

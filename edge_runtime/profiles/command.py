@@ -6,8 +6,9 @@ import argparse
 import json
 
 from edge_runtime.errors import SerEdgeError
-from edge_runtime.profiles.about import described, in_words
-from edge_runtime.profiles.folder import NOBODY, ProfileFolder
+from edge_runtime.profiles.about import in_words
+from edge_runtime.profiles.folder import ProfileFolder
+from edge_runtime.profiles.names import NOBODY
 from edge_runtime.quiet import say
 from edge_runtime.settings import Settings
 
@@ -25,7 +26,7 @@ def list_profiles(_arguments: argparse.Namespace, settings: Settings) -> int:
             say(f"ser-edge: {error}")
             continue
         if settings.output.format == "jsonl":
-            print(json.dumps({**described(profile), "active": name == active}), flush=True)
+            print(json.dumps({**profile.to_dict(), "active": name == active}), flush=True)
             continue
         gain = profile.gain
         told = "gain unknown" if gain is None else f"UAR {gain.before:.2f} -> {gain.after:.2f}"
@@ -43,7 +44,7 @@ def show_profile(arguments: argparse.Namespace, settings: Settings) -> int:
     profile, _ = folder.read(arguments.name)
     is_active = folder.active() == profile.name
     if settings.output.format == "jsonl":
-        print(json.dumps({**described(profile), "active": is_active}))
+        print(json.dumps({**profile.to_dict(), "active": is_active}))
         return 0
     print(in_words(profile))
     print(f"For the model {profile.model_id}, made {profile.created}, {folder.file(profile.name)}")

@@ -18,14 +18,15 @@ Labels = NDArray[np.int64]
 
 # What is tried: the share of the identity in the covariance; the weight of the logarithm of the
 # model's own probabilities; what the discriminant counts.
-SHRINKAGES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+SHRINKAGES = (1.0, 0.7, 0.4, 0.2, 0.1, 0.05)
 PRIOR_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
-DISCRIMINANT_WEIGHTS = tuple(0.025 * 2.0 ** (step / 2.0) for step in range(14))
-# Where one clip of each emotion leaves nothing to choose by; and what choices lean on.
-USUAL_PRIOR_WEIGHT, USUAL_DISCRIMINANT_WEIGHT = 0.1, 0.1
+DISCRIMINANT_WEIGHTS = tuple(0.0125 * 2.0 ** (step / 2.0) for step in range(15))
+# Where there are too few clips to choose by, and what choices lean on: the likeliest with one to
+# three clips of each emotion, of speakers of TESS and ASED.
+USUAL_SHRINKAGE, USUAL_PRIOR_WEIGHT, USUAL_DISCRIMINANT_WEIGHT = 1.0, 0.2, 0.05
 # Nats that a choice of twice or half the usual weight must gain over all clips.
 NATS_PER_OCTAVE = 0.5
-LEAST_WEIGHT = 0.025  # counts as zero when octaves are measured
+LEAST_WEIGHT = 0.0125  # counts as zero when octaves are measured
 SQUARED_LENGTH = 100.0  # of a standardised embedding, on average
 LEAST_PROBABILITY = 1e-6
 
@@ -90,12 +91,7 @@ def fit(embeddings: NDArray[Any], scores: NDArray[Any], classes: Labels, n_class
     centre, scale = _standard(given, classes, n_classes)
     standardised = (given - centre) / scale
     log_prior = np.log(np.maximum(np.asarray(scores, np.float64), LEAST_PROBABILITY))
-    judged = np.bincount(classes, minlength=n_classes)[classes] > 1
-    best = (np.inf, 1.0, USUAL_PRIOR_WEIGHT, USUAL_DISCRIMINANT_WEIGHT)
-    for shrinkage in SHRINKAGES if judged.any() else (1.0,):
-        left_out = _left_out(standardised, classes, n_classes, shrinkage)
-        best = min(best, _best_weights(log_prior, left_out, classes, judged, shrinkage))
-    _, shrinkage, prior_weight, weight = best
+    shrinkage, prior_weight, weight = _chosen(standardised, log_prior, classes, n_classes)
     directions, offsets = _discriminants(standardised, classes, n_classes, shrinkage)
     weights = weight * directions / scale[:, None]
     left_out = _left_out(standardised, classes, n_classes, shrinkage)
@@ -106,6 +102,34 @@ def fit(embeddings: NDArray[Any], scores: NDArray[Any], classes: Labels, n_class
         shrinkage,
         prior_weight * log_prior + weight * left_out,
     )
+
+
+def _chosen(
+    embeddings: Array, log_prior: Array, classes: Labels, n_classes: int
+) -> tuple[float, float, float]:
+    """Choose shrinkage, weight of the prior and of the discriminant."""
+    judged = np.bincount(classes, minlength=n_classes)[classes] > 1
+    # One class can judge nothing, and without a degree of freedom to spare there is no covariance.
+    if len(np.unique(classes[judged])) < 2 or len(classes) - n_classes < 2:
+        return USUAL_SHRINKAGE, USUAL_PRIOR_WEIGHT, USUAL_DISCRIMINANT_WEIGHT
+    costs: list[tuple[float, tuple[float, float, float]]] = []
+    for shrinkage in SHRINKAGES:
+        left_out = _left_out(embeddings, classes, n_classes, shrinkage)
+        for prior, weight in itertools.product(PRIOR_WEIGHTS, DISCRIMINANT_WEIGHTS):
+            logits = (prior * log_prior + weight * left_out)[judged]
+            cost = _cost(logits, classes[judged]) + _unusual(prior, weight)
+            costs.append((cost, (shrinkage, prior, weight)))
+    # Of equals the first, which shrinks most.
+    return min(costs, key=lambda one: one[0])[1]
+
+
+def _unusual(prior: float, weight: float) -> float:
+    """What it costs to choose other weights than the usual ones, in nats."""
+    octaves = [
+        np.log2(max(one, LEAST_WEIGHT) / usual)
+        for one, usual in ((prior, USUAL_PRIOR_WEIGHT), (weight, USUAL_DISCRIMINANT_WEIGHT))
+    ]
+    return float(NATS_PER_OCTAVE * np.square(octaves).sum())
 
 
 def _standard(embeddings: Array, classes: Labels, n_classes: int) -> tuple[Array, Array]:
@@ -169,29 +193,6 @@ def _left_out(embeddings: Array, classes: Labels, n_classes: int, shrinkage: flo
         if count == 1:
             logits[number, own] = -np.inf
     return logits
-
-
-def _best_weights(
-    log_prior: Array, left_out: Array, classes: Labels, judged: NDArray[np.bool_], shrinkage: float
-) -> tuple[float, float, float, float]:
-    """Give what the likeliest weights cost, the shrinkage, and the weights."""
-    rows, own = np.flatnonzero(judged), classes[judged]
-    choices = itertools.product(PRIOR_WEIGHTS, DISCRIMINANT_WEIGHTS)
-    return min(
-        (
-            _cost(prior * log_prior[rows] + weight * left_out[rows], own)
-            + NATS_PER_OCTAVE * _octaves(prior, USUAL_PRIOR_WEIGHT) ** 2
-            + NATS_PER_OCTAVE * _octaves(weight, USUAL_DISCRIMINANT_WEIGHT) ** 2,
-            shrinkage,
-            prior,
-            weight,
-        )
-        for prior, weight in choices
-    )
-
-
-def _octaves(weight: float, usual: float) -> float:
-    return float(np.log2(max(weight, LEAST_WEIGHT) / usual))
 
 
 def _cost(logits: Array, own: Labels) -> float:

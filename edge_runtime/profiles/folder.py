@@ -7,15 +7,14 @@ from pathlib import Path
 
 from edge_runtime.atomic import replacing
 from edge_runtime.errors import SerEdgeError
-from edge_runtime.profiles.array_file import MODE, belong_to_folder
+from edge_runtime.profiles.array_file import MODE, belong_to_folder, temporaries_of
 from edge_runtime.profiles.clips import Clips
+from edge_runtime.profiles.names import checked_name, is_same_file
 from edge_runtime.profiles.profile import Profile
 from edge_runtime.profiles.profile_file import SUFFIX, read_profile, write_profile
 
 ACTIVE = "active"  # a file with the name of the active profile
 UNFINISHED = ".unfinished"
-NOBODY = "none"
-LONGEST_NAME = 64
 
 
 def default_folder() -> Path:
@@ -64,9 +63,15 @@ class ProfileFolder:
         Raises
         ------
         SerEdgeError
-            When the name cannot be one.
+            When the name cannot be one, or another differs from it by capitals alone.
         """
-        return self.path / f"{checked_name(name)}{SUFFIX}"
+        spelt = checked_name(name)
+        for other in self.names():
+            if other != spelt and is_same_file(other, spelt):
+                raise SerEdgeError(
+                    f"there is a profile {other!r}; say that, or choose another name"
+                )
+        return self.path / f"{spelt}{SUFFIX}"
 
     def unfinished_file(self, name: str) -> Path:
         """Where an enrolment that is not finished is kept, or would be."""
@@ -81,15 +86,15 @@ class ProfileFolder:
             When there is none of this name, or it is damaged.
         """
         path = self.file(name)
-        if not path.is_file():
-            known = ", ".join(self.names()) or "none"
-            raise SerEdgeError(
-                f"no profile {name!r} in {self.path} (there: {known}); ser-edge enrol {name}"
-            )
+        if not _exists(path):
+            raise SerEdgeError(f"{self._without(name)}; ser-edge enrol {name} makes one")
         profile, clips = read_profile(path)
-        if profile.name != name:
+        if profile.name != path.stem:
             raise SerEdgeError(f"{path}: is the profile {profile.name!r}; rename it back")
         return profile, clips
+
+    def _without(self, name: str) -> str:
+        return f"no profile {name!r} in {self.path} (there: {', '.join(self.names()) or 'none'})"
 
     def write(self, profile: Profile, clips: Clips) -> None:
         """Keep a profile, in place of one of the same name.
@@ -129,10 +134,11 @@ class ProfileFolder:
         SerEdgeError
             When there is neither, or it cannot be deleted.
         """
-        there = [path for path in (self.file(name), self.unfinished_file(name)) if path.exists()]
+        files = (self.file(name), self.unfinished_file(name))
+        there = [path for path in files if _exists(path)]
+        there += [path for file in files for path in temporaries_of(file)]
         if not there:
-            known = ", ".join(self.names()) or "none"
-            raise SerEdgeError(f"no profile {name!r} in {self.path} (there: {known})")
+            raise SerEdgeError(self._without(name))
         if self.active() == name:
             self.activate(None)
         for path in there:
@@ -170,21 +176,11 @@ class ProfileFolder:
             raise SerEdgeError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def checked_name(name: str) -> str:
-    """Check that a name can be one of a profile, and so of a file.
-
-    Raises
-    ------
-    SerEdgeError
-        When it cannot; the line says what can.
-    """
-    letters = all(letter.isalnum() or letter in "-_." for letter in name)
-    if letters and 0 < len(name) <= LONGEST_NAME and name[0] not in "-." and name != NOBODY:
-        return name
-    raise SerEdgeError(
-        f"{name!r} cannot be a profile's name: up to {LONGEST_NAME} letters, digits, '-', '_' and "
-        f"'.', a letter or digit first, and not {NOBODY!r}"
-    )
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise SerEdgeError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def _unlink(path: Path) -> None:

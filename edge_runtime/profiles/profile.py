@@ -38,8 +38,8 @@ class Gain:
 
     @property
     def helps(self) -> bool:
-        """Whether it is more often right than the model by itself."""
-        return self.after > self.before
+        """Whether it is more often right than the model by itself, by more than a deviation."""
+        return self.after - self.before > self.deviation
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as JSON types."""
@@ -91,6 +91,20 @@ class Profile:
     @cached_property
     def _places(self) -> NDArray[np.int64]:
         return np.array([self.labels.index(emotion) for emotion in self.emotions])
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but its weights, as JSON types."""
+        return {
+            "name": self.name,
+            "model": self.model,
+            "model_id": self.model_id,
+            "created": self.created,
+            "labels": list(self.labels),
+            "emotions": list(self.emotions),
+            "clips": self.clips,
+            "prior_weight": self.prior_weight,
+            "gain": None if self.gain is None else self.gain.to_dict(),
+        }
 
     def scores(
         self, scores: NDArray[np.float32], embedding: NDArray[np.float32]

@@ -59,8 +59,11 @@ def test_two_real_speakers_are_enrolled_stored_and_drawn(run: Path, tmp_path: Pa
     for rows in stored["speakers"].values():
         assert [row["clips"] for row in rows][:2] == [1, 3]
         for row in rows:
-            assert len(row["before"]) == len(row["after"]) == stored["draws"] == 5
-            assert all(0.0 <= uar <= 1.0 for uar in row["before"] + row["after"])
+            for figure in ("uar", "answered", "right"):
+                for when in ("before", "after"):
+                    drawn = row[f"{figure} {when}"]
+                    assert len(drawn) == stored["draws"] == 5
+                    assert all(one is None or 0.0 <= one <= 1.0 for one in drawn)
             assert len(row["emotions"]) >= 3
     (pair,) = stored["others"]["pairs"]
     assert pair["speakers"] == list(SPEAKERS)
@@ -93,8 +96,12 @@ def stored(corpus: str, speakers: dict[str, dict[int, tuple[float, float]]]) -> 
                 {
                     "clips": count,
                     "emotions": ["happy", "sad", "fear"],
-                    "before": [before] * 2,
-                    "after": [after] * 2,
+                    "uar before": [before] * 2,
+                    "uar after": [after] * 2,
+                    "answered before": [0.3] * 2,
+                    "answered after": [0.4] * 2,
+                    "right before": [0.5, None],
+                    "right after": [0.6] * 2,
                 }
                 for count, (before, after) in rows.items()
             ]
@@ -109,9 +116,8 @@ def test_tables_say_gains_and_the_worst_and_leave_rare_counts_out_of_the_mean() 
     one = stored("A", {"a": {1: (0.2, 0.4), 5: (0.2, 0.9)}, "b": {1: (0.4, 0.3)}, "c": {}})
     other = stored("B", {"d": {1: (0.5, 0.6), 5: (0.5, 0.8)}})
     table = enrolment_table({"enrol": [one, other]}).splitlines()
-    assert (
-        "| A | 1 | 2 | 3 | 0.300 ± 0.000 | 0.350 ± 0.000 | +5.0 | b: 0.30 (before 0.40) |" in table
-    )
+    row = "| A | 1 | 2 | 3 | 0.300 ± 0.000 (2) | 0.350 ± 0.000 (2) | +5.0 | b: 0.30 (before 0.40) "
+    assert f"{row}| 30%/50%, then 40%/60% |" in table
     assert table[-2].startswith("| **mean** | 1 | 2 corpora |  | 0.400 | 0.475 | +7.5 |")
     # Of three speakers of A one has five clips: that is no figure of the corpus.
     assert table[-1].startswith("| **mean** | 5 | 1 corpora |  | 0.500 | 0.800 | +30.0 |")

@@ -69,6 +69,24 @@ def test_a_few_right_answers_are_no_certainty():
     assert right.scores(scores, fitted.temperature).max(axis=1).mean() < 0.99
 
 
+@given(st.integers(0, 1000))
+def test_steps_of_the_scores_do_not_make_right_answers_surer(seed):
+    """What int8 rounds to zero counts as half a step, and sharpening it is not for nothing."""
+    recordings, scores = drawn(60, 1.0, seed)
+    right = Recordings(
+        "validation",
+        recordings.windows,
+        recordings.weights,
+        recordings.owners,
+        scores.argmax(axis=1),
+    )
+    step = 1.0 / 256.0
+    rounded = (np.round(scores / step) * step).astype(np.float32)
+    of_float = fit_calibration(right, scores).temperature
+    of_steps = fit_calibration(right, rounded, step).temperature
+    assert of_steps > 0.7 * of_float
+
+
 def test_too_few_utterances_are_not_fitted_to():
     fitted = fit_calibration(*drawn(LEAST_UTTERANCES - 1, 3.0))
     assert (fitted.temperature, fitted.rejection_threshold) == (1.0, 0.0)

@@ -41,12 +41,34 @@ def test_a_clip_left_out_is_judged_by_a_fit_without_it(
         if counts[own] == 1:
             assert left_out[clip, own] == -np.inf
             continue
-        if len(classes) - 1 - n_classes < 1:
-            continue  # nothing to tell a covariance by: see the next test
         directions, offsets = fitting._discriminants(
             embeddings[others], classes[others], n_classes, shrinkage
         )
         assert left_out[clip] == pytest.approx(embeddings[clip] @ directions + offsets, abs=1e-6)
+
+
+@given(seed=st.integers(0, 1000), counts=counts)
+def test_where_nothing_can_be_chosen_by_the_usual_is_taken(
+    seed: int, counts: tuple[int, ...]
+) -> None:
+    embeddings, scores, classes = clips_of(seed, counts, 1.0)
+    fitted = fit(embeddings, scores, classes, len(counts))
+    assert np.isfinite(fitted.weights).all()
+    assert np.isfinite(fitted.bias).all()
+    n_judged = sum(count > 1 for count in counts)
+    if n_judged < 2 or sum(counts) - len(counts) < 2:
+        assert fitted.shrinkage == fitting.USUAL_SHRINKAGE
+        assert fitted.prior_weight == fitting.USUAL_PRIOR_WEIGHT
+
+
+def test_equal_clips_and_values_that_never_change_are_no_trouble() -> None:
+    embeddings, scores, classes = clips_of(3, (3, 3), 1.0)
+    embeddings[:, :4] = 7.0
+    embeddings[1] = embeddings[0]
+    fitted = fit(embeddings, scores, classes, 2)
+    assert np.isfinite(fitted.weights).all()
+    constant = fit(np.ones_like(embeddings), scores, classes, 2)
+    assert np.isfinite(constant.left_out).all()
 
 
 def test_one_clip_of_each_class_decides_by_the_nearest() -> None:
@@ -76,7 +98,7 @@ def test_the_model_is_believed_where_the_embedding_says_nothing() -> None:
     scores = 0.1 + 0.6 * np.eye(N_CLASSES)[classes]
     fitted = fit(embeddings, scores, classes, N_CLASSES)
     knows_nothing = fit(*clips_of(1, (8,) * N_CLASSES, 3.0), N_CLASSES)
-    assert fitted.prior_weight > fitting.USUAL_PRIOR_WEIGHT >= knows_nothing.prior_weight
+    assert fitted.prior_weight > knows_nothing.prior_weight
     assert (fitted.left_out.argmax(axis=1) == classes).mean() > 0.9
 
 
@@ -95,4 +117,7 @@ def test_gain_counts_classes_equally_and_leaves_single_clips_out() -> None:
     gain = gain_of(before, after, classes)
     assert gain is not None
     assert (gain.before, gain.after) == (0.5, 0.625)
-    assert (gain.clips, gain.emotions, gain.helps) == (6, 2, True)
+    assert (gain.clips, gain.emotions) == (6, 2)
+    # Two of six clips are answered otherwise, one to the better: that is chance.
+    assert gain.deviation > 0.125
+    assert not gain.helps

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,10 +20,11 @@ import pytest
 from edge_runtime import Classifier, SerEdgeError, listen
 from edge_runtime.enrol.prompts import SENTENCES, prompts
 from edge_runtime.metadata import ModelMetadata
+from edge_runtime.profiles.array_file import read_arrays, write_arrays
 from edge_runtime.profiles.folder import ProfileFolder
 from edge_runtime.sources import read_clip
 
-from ..daemon import Daemon
+from ..daemon import ROOT, Daemon
 from ..disks import small_disk
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -159,7 +162,7 @@ def test_library_and_listen_give_the_same_as_classify(
     assert {event.profile for event in events} == {"anna"}
 
 
-def test_more_recordings_are_added_and_the_same_ones_replaced(
+def test_more_recordings_are_added_and_the_same_ones_counted_once(
     ser_edge: Run,
     model: Path,
     recordings: Path,
@@ -169,17 +172,26 @@ def test_more_recordings_are_added_and_the_same_ones_replaced(
     clip: Callable[..., None],
 ) -> None:
     more = tmp_path / "more"
-    clip(more / "sad" / "0.wav", "sad", 7)
-    clip(more / "sad" / "new.wav", "sad", 8)
+    clip(more / "sad" / "0.wav", "sad", 7)  # of another day, under the same name
+    shutil.copy(recordings / "sad" / "0.wav", clip_folder(more / "sad") / "copy.wav")
+    # A recording that lay in the wrong folder counts as what it is now.
+    shutil.copy(recordings / "happy" / "3.wav", clip_folder(more / "angry") / "moved.wav")
     options = ("--model", model, "--format", "jsonl")
     done = ser_edge("enrol", "anna", "--from", more, *options, env=data)
-    assert json.loads(done.stdout)["clips"] == {**enrolled["clips"], "sad": 5}
+    assert done.stderr == ""
+    assert enrolled["clips"] == {"happy": 4, "sad": 4, "angry": 4}
+    assert json.loads(done.stdout)["clips"] == {"happy": 3, "sad": 5, "angry": 5}
     again = ser_edge("enrol", "anna", "--from", recordings, "--again", *options, env=data)
     assert json.loads(again.stdout)["clips"] == enrolled["clips"]
     two = ser_edge(
         *("enrol", "anna", "--from", recordings, "--emotions", "sad,happy", *options), env=data
     )
     assert json.loads(two.stdout)["emotions"] == ["happy", "sad"]
+
+
+def clip_folder(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def test_a_profile_that_does_not_help_is_kept_but_not_active(
@@ -190,10 +202,10 @@ def test_a_profile_that_does_not_help_is_kept_but_not_active(
     tmp_path: Path,
     clip: Callable[..., None],
 ) -> None:
-    for seed in range(3):  # the same sounds, whatever they are called
-        for emotion in EMOTIONS:
-            clip(tmp_path / "same" / emotion / f"{seed}.wav", "sad", 0)
-    options = ("--from", tmp_path / "same", "--model", model)
+    for number, emotion in enumerate(EMOTIONS):  # sounds of one kind, whatever they are called
+        for seed in range(3):
+            clip(tmp_path / "alike" / emotion / f"{seed}.wav", "sad", 3 * seed + number)
+    options = ("--from", tmp_path / "alike", "--model", model)
     done = ser_edge("enrol", "bert", *options, env=data)
     assert done.returncode == 0
     assert "Not active: it was not shown to help" in done.stdout
@@ -201,6 +213,11 @@ def test_a_profile_that_does_not_help_is_kept_but_not_active(
     done = ser_edge("enrol", "bert", *options, "--activate", env=data)
     assert "Active" in done.stdout
     assert (folder / "active").read_text() == "bert\n"
+    # What somebody chose stays chosen.
+    assert "Active" in ser_edge("enrol", "bert", *options, env=data).stdout
+    done = ser_edge("enrol", "bert", *options, "--no-activate", env=data)
+    assert "Not active" in done.stdout
+    assert not (folder / "active").exists()
 
 
 def test_one_clip_of_each_emotion_says_that_nothing_can_be_said(
@@ -275,7 +292,9 @@ def test_a_reload_changes_the_profile_and_metrics_tell_it(
 # --- refused ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["../anna", "a/b", "", ".hidden", "none", "a b", "x" * 65, "a\n"])
+@pytest.mark.parametrize(
+    "name", ["../anna", "a/b", "", ".hidden", "none", "a b", "x" * 65, "\U00020000" * 30, "a\n"]
+)
 def test_names_that_are_no_file_of_the_folder_are_refused(
     name: str, ser_edge: Run, model: Path, recordings: Path, data: dict[str, str], tmp_path: Path
 ) -> None:
@@ -306,6 +325,62 @@ def test_a_profile_of_another_model_is_refused_by_name_and_left_aside_otherwise(
     assert done.returncode == 0
     assert json.loads(done.stdout)["profile"] is None
     assert "the active profile is not used" in done.stderr
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_enrolling_with_another_model_asks_before_it_replaces(
+    ser_edge: Run,
+    recordings: Path,
+    data: dict[str, str],
+    folder: Path,
+    tmp_path: Path,
+    make_onnx: Callable[..., Path],
+    metadata_for: Callable[..., ModelMetadata],
+) -> None:
+    outputs = ("scores", "embedding")
+    other = make_onnx(tmp_path / "other.onnx", metadata_for(name="other", outputs=outputs))
+    before = (folder / "anna.profile").read_bytes()
+    options = ("--from", recordings, "--model", other, "--format", "jsonl")
+    line = one_line(ser_edge("enrol", "anna", *options, env=data))
+    assert "--again" in line
+    assert (folder / "anna.profile").read_bytes() == before
+    done = ser_edge("enrol", "anna", *options, "--again", env=data)
+    assert json.loads(done.stdout)["model_id"].startswith("other@")
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_two_enrolments_at_once_are_refused(
+    ser_edge: Run, model: Path, recordings: Path, data: dict[str, str], folder: Path
+) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="this system has no such locks")
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        done = ser_edge("enrol", "bert", "--from", recordings, "--model", model, env=data)
+    finally:
+        os.close(descriptor)
+    assert "is being enrolled there already" in one_line(done)
+
+
+def test_writers_of_one_file_leave_it_whole_and_private(tmp_path: Path) -> None:
+    path = tmp_path / "anna.profile"
+    write = (
+        "import sys, numpy as np; from pathlib import Path\n"
+        "from edge_runtime.profiles.array_file import write_arrays\n"
+        "for _ in range(40): write_arrays(Path(sys.argv[1]), {'n': 1}, {'a': np.zeros(5000)})"
+    )
+    writers = [
+        subprocess.Popen([sys.executable, "-c", write, str(path)], cwd=ROOT) for _ in range(3)
+    ]
+    n_read = 0
+    while any(writer.poll() is None for writer in writers):
+        if path.exists():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            assert len(read_arrays(path)[1]["a"]) == 5000
+            n_read += 1
+    assert [writer.returncode for writer in writers] == [0, 0, 0]
+    assert n_read > 0
+    assert [one.name for one in tmp_path.iterdir()] == ["anna.profile"]
 
 
 @pytest.mark.usefixtures("enrolled")
@@ -361,6 +436,97 @@ def test_a_damaged_profile_is_one_line(
     listed = ser_edge("profiles", "list", env=data)
     assert "is damaged" in one_line(listed)
     assert ser_edge("profiles", "remove", "anna", env=data).returncode == 0
+
+
+HOSTILE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "no format": ({"format": None}, {}),
+    "format as text": ({"format": "2"}, {}),
+    "a gain of text": ({"gain": {"clips": 1, "emotions": 1, "before": "a"}}, {}),
+    "no emotions": ({"emotions": []}, {}),
+    "an emotion twice": ({"emotions": ["happy", "happy", "sad"]}, {}),
+    "unknown emotions": ({"emotions": ["joy", "sad", "angry"]}, {}),
+    "a prior that is no number": ({"prior_weight": float("nan")}, {}),
+    "a name that is a command": ({"model_id": "\x1b[2J\n"}, {}),
+    "weights too large": ({}, {"weights": np.full((10, 3), 3e38)}),
+    "weights that are no numbers": ({}, {"weights": np.full((10, 3), np.nan)}),
+    "complex weights": ({}, {"weights": np.zeros((10, 3), complex)}),
+    "weights of another width": ({}, {"weights": np.zeros((9, 3))}),
+    "clips of another width": ({}, {"embeddings": np.zeros((12, 9))}),
+    "clips of no label": ({}, {"emotions": np.array(["joy"] * 12)}),
+    "fewer clips": ({}, {"embeddings": np.zeros((2, 10))}),
+}
+
+
+@pytest.mark.parametrize("change", HOSTILE)
+@pytest.mark.usefixtures("enrolled")
+def test_a_profile_that_says_nonsense_is_one_line(
+    change: str, ser_edge: Run, recordings: Path, model: Path, data: dict[str, str], folder: Path
+) -> None:
+    about, arrays = read_arrays(folder / "anna.profile")
+    abouts, others = HOSTILE[change]
+    write_arrays(folder / "anna.profile", {**about, **abouts}, {**arrays, **others})
+    options = ("--model", model, "--profile", "anna")
+    done = ser_edge("classify", recordings / "sad" / "0.wav", *options, env=data)
+    assert "is damaged" in one_line(done)
+    assert done.stdout == ""
+    assert "is damaged" in one_line(ser_edge("profiles", "list", env=data))
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_a_profile_of_a_later_ser_edge_says_to_upgrade(
+    ser_edge: Run, data: dict[str, str], folder: Path
+) -> None:
+    about, arrays = read_arrays(folder / "anna.profile")
+    write_arrays(folder / "anna.profile", {**about, "format": 99}, arrays)
+    assert "pip install --upgrade" in one_line(ser_edge("profiles", "show", "anna", env=data))
+
+
+def test_more_than_can_be_read_again_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "anna.profile"
+    with pytest.raises(SerEdgeError, match="too large to be read again"):
+        write_arrays(path, {}, {"a": np.zeros(1_000_000)})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_capitals_alone_make_no_other_profile(
+    ser_edge: Run, model: Path, recordings: Path, data: dict[str, str]
+) -> None:
+    done = ser_edge("enrol", "Anna", "--from", recordings, "--model", model, env=data)
+    assert "there is a profile 'anna'" in one_line(done)
+
+
+def test_letters_of_other_languages_have_one_spelling(
+    ser_edge: Run, model: Path, recordings: Path, data: dict[str, str], folder: Path
+) -> None:
+    options = ("--from", recordings, "--model", model)
+    assert ser_edge("enrol", "Jose\u0301", *options, env=data).returncode == 0
+    assert (folder / "Jos\u00e9.profile").exists()
+    assert ser_edge("profiles", "remove", "Jos\u00e9", env=data).returncode == 0
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_remove_leaves_nothing_of_a_writer_that_was_killed(
+    ser_edge: Run, data: dict[str, str], folder: Path
+) -> None:
+    (folder / ".anna.profile.123").write_text("half a profile")
+    (folder / "..anna.unfinished.123").write_text("half an enrolment")
+    assert ser_edge("profiles", "remove", "anna", env=data).returncode == 0
+    assert list(folder.iterdir()) == []
+
+
+def test_what_does_not_go_together_is_refused(
+    ser_edge: Run, model: Path, recordings: Path, data: dict[str, str], tmp_path: Path
+) -> None:
+    enrol = ("enrol", "anna", "--model", model)
+    files = (*enrol, "--from", recordings)
+    assert "not with --from" in one_line(ser_edge(*files, "--clips", "3", env=data))
+    assert "not with --from" in one_line(ser_edge(*files, "--keep-audio", tmp_path, env=data))
+    assert "finds the end of a sentence" in one_line(ser_edge(*enrol, "--gate", "off", env=data))
+    nowhere = ("--keep-audio", "/proc/nowhere")
+    assert "--keep-audio" in one_line(ser_edge(*enrol, *nowhere, env=data))
+    fear = ser_edge(*files, "--emotions", "fear,disgust", env=data)
+    assert "holds no folder for fear, disgust" in one_line(fear)
 
 
 def test_what_is_no_recording_is_said_and_the_rest_is_used(
@@ -473,7 +639,7 @@ def test_what_root_enrols_belongs_to_the_service(
 
 
 def test_a_profile_under_another_name_is_refused(enrolled: dict[str, Any], folder: Path) -> None:
-    assert enrolled["profile"] == "anna"
+    assert enrolled["name"] == "anna"
     (folder / "anna.profile").rename(folder / "bert.profile")
     with pytest.raises(SerEdgeError, match="is the profile 'anna'"):
         ProfileFolder(folder).read("bert")
