@@ -20,7 +20,7 @@ EDGE_FOLDS = $(dir $(wildcard runs/ravdess-5fold/edge-seed*/*/run.json \
 	runs/tess-loso/edge-seed*/*/run.json runs/emodb-loso/edge-seed*/*/run.json))
 # Corpora whose speakers have recordings enough to enrol some and judge on others.
 STRANGERS := RAVDESS EmoDB EMOVO CASIA
-DOCUMENTS := README.md docs/results.md docs/cost.md docs/hardware.md docs/daemon.md edge_runtime/models/default.md
+DOCUMENTS := README.md $(patsubst %,docs/%.md,results cost hardware daemon enrol configuration train convert) edge_runtime/models/default.md
 
 # The lightest environments a device may have, where the tests check what the runtime needs.
 BASE_PY := .venv-base/bin/python
@@ -36,7 +36,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test cov lint types bench model systems conversions enrolment tables clean distclean test-environments debian-packages
+.PHONY: help demo test cov lint types docs bench model systems conversions enrolment tables clean distclean test-environments debian-packages
 
 help:  ## show this list
 	@echo "ser-edge: make TARGET [PYTHON=python3.12]"
@@ -57,6 +57,10 @@ lint: $(VENV)/.stamp-dev  ## check the style
 
 types: $(VENV)/.stamp-dev  ## check the types
 	$(PY) -m mypy
+
+docs: .venv-docs/.stamp  ## make this documentation a site, in site/
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict
+	@echo "Open site/index.html in a browser."
 
 bench: $(VENV)/.stamp-dev .venv-tflite/.stamp .venv-peers/.stamp  ## measure this machine (BENCH="latency peers")
 	$(call with_environments,for part in $(BENCH); do echo "== ser-bench $$part"; $(VENV)/bin/ser-bench $$part; done)
@@ -99,11 +103,11 @@ tables: $(VENV)/.stamp-dev  ## write the documents' tables from the stored resul
 	$(VENV)/bin/ser-bench tables $(DOCUMENTS)
 
 clean:  ## remove build outputs and caches; keeps environments, models and corpora
-	rm -rf build dist *.egg-info htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist site *.egg-info htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.venv*' -not -path './.arm64*' -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the environments as well
-	rm -rf .venv .venv-base .venv-onnx .venv-tflite .venv-peers .arm64
+	rm -rf .venv .venv-base .venv-onnx .venv-tflite .venv-peers .venv-docs .arm64
 
 # $(call judged,RUN,RESULT): convert a run's model and store how its files do on the run's test part.
 define judged
@@ -201,6 +205,14 @@ test-environments: .venv-base/.stamp .venv-onnx/.stamp .venv-tflite/.stamp .arm6
 .venv-peers/.stamp: Makefile | $(VENV)/bin/pip
 	@[ -x .venv-peers/bin/pip ] || { $(call new_venv,.venv-peers,$(PY)); }
 	$(PEERS_PY) -m pip install -q --disable-pip-version-check $(PEERS_PINS)
+	@touch $@
+
+# What makes the site. It reads the docstrings without importing anything of ours.
+.venv-docs/.stamp: $(SETUP) | $(VENV)/bin/pip
+	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "make: the site needs Python 3.11 or later and $(VENV) has $$($(PY) -V); run: make distclean, then again with PYTHON=python3.11" >&2; exit 1; }
+	@[ -x .venv-docs/bin/pip ] || { $(call new_venv,.venv-docs,$(PY)); }
+	.venv-docs/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	@touch $@
 
 # A user land of aarch64, which runs under qemu; its program writes the stamp, last of all.

@@ -21,11 +21,19 @@ def main(argv: list[str] | None = None) -> int:
     # Libraries of threads read this when they are loaded; comparisons are on one thread.
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
-    return run_program("ser-bench", _parser, argv, extra="bench")
+    return run_program("ser-bench", make_parser, argv, extra="bench")
 
 
-def _parser() -> argparse.ArgumentParser:
-    from benchmarks import accuracy_command, arm64_command, compare, enrol_command, limit_command
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of ``ser-bench``."""
+    from benchmarks import (
+        accuracy_command,
+        arm64_command,
+        compare,
+        enrol_command,
+        limit_command,
+        walkthrough_command,
+    )
     from benchmarks.latency import command as latency_command
     from benchmarks.peers import command as peers_command
 
@@ -49,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     limit_command.add_parser(commands)
     peers_command.add_parser(commands)
     arm64_command.add_parser(commands)
+    walkthrough_command.add_parser(commands)
     _add_tables(commands)
     return parser
 

@@ -25,6 +25,7 @@ from benchmarks.enrol_tables import cost_list, enrolment_table, pairs_table
 from benchmarks.hardware_page import hardware_table
 from benchmarks.limit_text import limit_table, products_table
 from benchmarks.markdown import markdown
+from benchmarks.options_table import convert_table, train_table
 from benchmarks.peers.report import clips_table, peers_table, peers_targets
 from benchmarks.preparation_table import preparation_table, targets_list
 from benchmarks.results import Results, of_kind
@@ -210,6 +211,8 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "preparation": preparation_table,
     "preparation-targets": targets_list,
     "settings": settings_table,
+    "options-train": train_table,
+    "options-convert": convert_table,
     "listening": listening_table,
     "listening-targets": partial(daemon_targets, "listening"),
     "nonspeech": nonspeech_table,

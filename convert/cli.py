@@ -21,10 +21,11 @@ REPRESENTATIVE, HELD_OUT = "representative.npz", "held_out.npz"
 
 def main(argv: list[str] | None = None) -> int:
     """Run ``ser-convert`` and return its exit status."""
-    return run_program("ser-convert", _parser, argv, extra="convert")
+    return run_program("ser-convert", make_parser, argv, extra="convert")
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of ``ser-convert``."""
     parser = argparse.ArgumentParser(
         prog="ser-convert",
         description="Turn a fitted model into one file for the device, and prove that it works.",

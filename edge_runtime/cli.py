@@ -30,10 +30,11 @@ FORMAT_KEY = "output.format"
 
 def main(argv: list[str] | None = None) -> int:
     """Run ``ser-edge`` and return its exit status."""
-    return run_program("ser-edge", _parser, argv)
+    return run_program("ser-edge", make_parser, argv)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of ``ser-edge``."""
     parser = argparse.ArgumentParser(
         prog="ser-edge",
         description="Recognise emotion in speech on a small device.",

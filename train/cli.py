@@ -29,10 +29,11 @@ MOST_SEED = (1 << 32) - 1  # what Keras takes
 
 def main(argv: list[str] | None = None) -> int:
     """Run ``ser-train`` and return its exit status."""
-    return run_program("ser-train", _parser, argv, extra="train")
+    return run_program("ser-train", make_parser, argv, extra="train")
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of ``ser-train``."""
     parser = argparse.ArgumentParser(
         prog="ser-train", description="Train emotion recognition models on speech corpora."
     )

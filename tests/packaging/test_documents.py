@@ -1,0 +1,386 @@
+"""What the documents tell readers to type works, and what they show is what there is.
+
+Commands are run with small stand-ins; what needs root, a broker, a microphone or hours is at least
+read by the program's own parser. A command that nothing here knows fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import configparser
+import dataclasses
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import benchmarks.cli
+import convert.cli
+import edge_runtime.cli
+import train.cli
+from edge_runtime import config
+from edge_runtime.events import Event
+from edge_runtime.install import SYSTEM_CONFIG
+from edge_runtime.metadata import LABELS
+from edge_runtime.settings import SECTIONS, options
+from train.ablation import load_ablation
+from train.recipe import load_recipe
+from train.search.space import space_of
+
+from ..train.tones import RECIPE
+from .documents import ROOT, Block, Command, blocks, commands
+from .messages import can_be_said
+from .stand_ins import RECIPES, furnish
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+BLOCKS, COMMANDS = blocks(), commands()
+PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
+    "ser-edge": edge_runtime.cli.make_parser,
+    "ser-train": train.cli.make_parser,
+    "ser-convert": convert.cli.make_parser,
+    "ser-bench": benchmarks.cli.make_parser,
+}
+MAIN = {
+    "ser-edge": edge_runtime.cli.main,
+    "ser-train": train.cli.main,
+    "ser-convert": convert.cli.main,
+}
+UNIT = "ser-edge"
+SHIPPED_UNIT = (ROOT / "edge_runtime" / "deploy" / "ser-edge.service").read_text(encoding="utf-8")
+# What a session of ser-edge enrol says, which needs a voice.
+OUTPUTS = ("anna: 35 clips",)
+
+
+def of_language(*languages: str) -> list:
+    found = [block for block in BLOCKS if block.language in languages]
+    return [pytest.param(block, id=block.place) for block in found]
+
+
+# --- every command ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [pytest.param(one, id=str(one)) for one in COMMANDS])
+def test_a_command_is_what_its_program_takes(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if command.block.text.startswith(OUTPUTS):
+        return
+    check = CHECKS.get(command.program)
+    assert check is not None, f"{command}: no test knows this command; teach {__name__} to"
+    for name, value in command.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(furnished_lightly(tmp_path))
+    check(command)
+
+
+def furnished_lightly(folder: Path) -> Path:
+    for name in ("examples", "train", "constraints.txt"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
+
+
+def takes_its_parser(command: Command) -> None:
+    parser = PARSERS[command.program]()
+    try:
+        arguments = parser.parse_args(command.words[1:])
+    except SystemExit:
+        pytest.fail(f"{command}: {command.program} does not take this")
+    assert callable(arguments.work)
+    known = {option.variable for option in options()} | {"SER_EDGE_CONFIG"}
+    assert set(command.environment) <= known
+    if command.program == "ser-edge":
+        config.load(environment=command.environment)
+
+
+def test_what_a_program_no_longer_takes_is_found() -> None:
+    gone = dataclasses.replace(COMMANDS[0], environment={}, words=("ser-edge", "listen", "--gone"))
+    with pytest.raises(pytest.fail.Exception, match="does not take this"):
+        takes_its_parser(gone)
+
+
+def makes(command: Command) -> None:
+    dry = ["make", "-n", *command.words[1:], *(f"{k}={v}" for k, v in command.environment.items())]
+    done = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+def installs(command: Command) -> None:
+    words = list(command.words[1:])
+    assert words.pop(0) == "install"
+    extras = configured()["options.extras_require"]
+    names = [word for word in words if not word.startswith("-")]
+    if "-c" in words:
+        names.remove("constraints.txt")
+    for name in names:
+        asked = Requirement(re.sub(r"^\.(?=\[|$)", "ser-edge", name))
+        assert asked.extras <= set(extras), f"{command}: there is no such extra"
+
+
+def installs_packages(command: Command) -> None:
+    verb, *packages = command.words[1:]
+    assert verb in ("update", "install")
+    tested = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"^TEST_PACKAGES := (.*)$", tested, re.MULTILINE)
+    assert set(packages) <= {*listed.split(), "python3-venv"}
+
+
+def controls_the_unit(command: Command) -> None:
+    words = [word for word in command.words[1:] if word not in ("--user", "--now")]
+    verbs = {"status", "show", "start", "stop", "restart", "reload", "enable", "disable", "edit"}
+    if words == ["daemon-reload"]:
+        return
+    assert words[0] in verbs
+    assert words[1] == UNIT
+    if words[0] == "reload":
+        assert "ExecReload=" in SHIPPED_UNIT
+
+
+def reads_the_log(command: Command) -> None:
+    assert command.words[1:3] == ("-u", UNIT)
+
+
+def names_our_files(command: Command) -> None:
+    paths = [word for word in command.words[1:] if word.startswith("/") and word != "/dev/null"]
+    assert paths
+    assert all("ser-edge" in path for path in paths)
+    for path in paths:
+        if path.endswith((".toml", ".env")):
+            assert path == str(SYSTEM_CONFIG) or path in SHIPPED_UNIT
+
+
+def asks_the_server(command: Command) -> None:
+    (address,) = [word for word in command.words if word.startswith("http://")]
+    path = address.removeprefix("http://127.0.0.1:8765")
+    assert f'"{path}"' in (ROOT / "edge_runtime" / "web" / "app.py").read_text(encoding="utf-8")
+
+
+def subscribes(command: Command) -> None:
+    topic = command.words[command.words.index("-t") + 1]
+    default = next(option.default for option in options() if option.key == "mqtt.topic")
+    assert topic == f"{default}/#"
+
+
+def runs_python(command: Command) -> None:
+    if command.words[1] == "-m":
+        assert command.words[2] == "venv"
+        return
+    runs_here(command)
+
+
+def runs_here(command: Command) -> None:
+    # As a shell would, with ~ for a folder of the test.
+    done = subprocess.run(
+        ["sh", "-ec", command.text],
+        env={**os.environ, "HOME": str(Path.cwd())},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+def activates(command: Command) -> None:
+    made = [one.words[-1] for one in COMMANDS if one.block == command.block and "venv" in one.words]
+    assert command.words[1:] == (f"{made[0]}/bin/activate",)
+
+
+def on_another_personality(command: Command) -> None:
+    inner = dataclasses.replace(command, words=command.words[1:])
+    CHECKS[inner.program](inner)
+
+
+CHECKS: dict[str, Callable[[Command], None]] = {
+    **dict.fromkeys(PARSERS, takes_its_parser),
+    "make": makes,
+    "pip": installs,
+    "linux32": on_another_personality,
+    "apt-get": installs_packages,
+    "systemctl": controls_the_unit,
+    "journalctl": reads_the_log,
+    **dict.fromkeys(("sudoedit", "install", "rm"), names_our_files),
+    "curl": asks_the_server,
+    "mosquitto_sub": subscribes,
+    **dict.fromkeys(("python3", "python3.11"), runs_python),
+    ".": activates,
+    **dict.fromkeys(("uname", "getconf", "export", "cp"), runs_here),
+}
+
+
+# --- those that run for real --------------------------------------------------------------------
+
+# In this order, one after the other in one folder, as a reader goes through the pages. Recipes are
+# tiny ones under the same names, and corpora are made of tones.
+ON_CORPORA = (
+    "ser-train corpora",
+    "ser-train fit edge-1d",
+    "ser-convert runs/edge-1d-seed0/model.keras --int8",
+    "ser-edge info runs/edge-1d-seed0/model.int8.tflite",
+    "ser-train report runs",
+)
+ON_ONES_OWN = (
+    "ser-train explore folder:mine",
+    "ser-train fit edge --data folder:mine",
+    "ser-train predict new.wav",
+    "ser-train fit edge-1d --data folder:mine --start runs/edge-1d-seed0 --freeze body",
+)
+ON_THE_DEVICE = (
+    "ser-edge listen --source examples/demo.wav --realtime",
+    "ser-edge classify recording.wav",
+    "ser-edge info",
+)
+PROFILES = (
+    "ser-edge enrol anna --from recordings/",
+    "ser-edge profiles list",
+    "ser-edge profiles show anna",
+    "ser-edge profiles use anna",
+    "ser-edge classify --profile none recording.wav",
+    "ser-edge profiles remove anna",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return furnish(tmp_path_factory.mktemp("reader"))
+
+
+@pytest.fixture
+def type_in(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Types a command of the documents and gives what it prints."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder / "data"))
+    for name in ("SER_EDGE_CORPORA", "SER_EDGE_TFLITE_PYTHON"):
+        monkeypatch.delenv(name, raising=False)
+
+    def type_in(text: str, **environment: str) -> str:
+        assert any(text == one.text for one in COMMANDS), f"no document has: {text}"
+        program, *words = shlex.split(text)
+        words = [f"{word}.toml" if word in RECIPES else word for word in words]
+        words = [word for word in words if word != "--realtime"]
+        with monkeypatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            status = MAIN[program](words)
+        printed, said = capsys.readouterr()
+        assert status == 0, f"{text}: {said}"
+        return printed
+
+    return type_in
+
+
+def test_the_way_from_corpora_to_a_profile(type_in: Callable[..., str], folder: Path) -> None:
+    printed = [type_in(text, SER_EDGE_CORPORA="corpora") for text in ON_CORPORA]
+    assert "TESS: 70 utterances" in printed[0]
+    assert "same label as the float model" in printed[2]
+    run = folder / "runs" / "edge-1d-seed0"
+    for name in ("model.keras", "ser_edge.json", "representative.npz", "held_out.npz", "run.json"):
+        assert (run / name).is_file()
+    for ending in ("json", "md", "png"):
+        assert (run / f"model.int8.tflite.report.{ending}").is_file()
+
+    model = str(run / "model.int8.tflite")
+    printed = [type_in(text, SER_EDGE_MODEL=model) for text in PROFILES]
+    assert printed[0].startswith("anna: 15 clips (happy 5, sad 5, angry 5)")
+    assert "anna" in printed[1]
+
+    printed = [type_in(text) for text in ON_ONES_OWN]
+    assert (folder / "runs" / "explore" / "explore.html").is_file()
+    assert (folder / "runs" / "edge-mine-seed0" / "report.html").is_file()
+    assert all(label in printed[2] for label in ("happy", "sad", "angry"))
+
+
+@pytest.mark.parametrize("text", ON_THE_DEVICE)
+def test_what_a_device_does_at_once(type_in: Callable[..., str], text: str) -> None:
+    assert type_in(text).count("\n") >= 1
+
+
+# --- what is shown ------------------------------------------------------------------------------
+
+
+def test_every_block_is_of_a_kind_that_is_tested() -> None:
+    tested = {"sh", "python", "toml", "json", "json-like", "yaml", "script", "text"}
+    assert {block.language for block in BLOCKS} <= tested
+
+
+@pytest.mark.parametrize("block", of_language("python"))
+def test_python(block: Block) -> None:
+    compile(block.text, block.place, "exec")
+    if block.path.name == "README.md":  # needs a microphone: tests/device/test_readme_examples.py
+        assert "listen(" in block.text or "Classifier(" in block.text
+        return
+    done = subprocess.run(
+        [sys.executable, "-c", block.text], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+@pytest.mark.parametrize("block", of_language("toml"))
+def test_toml(block: Block, tmp_path: Path) -> None:
+    path = tmp_path / "block.toml"
+    path.write_text(block.text, encoding="utf-8")
+    tables = set(tomllib.loads(block.text))
+    if tables <= set(SECTIONS):
+        settings = config.load(path, environment={})
+        for table, values in tomllib.loads(block.text).items():
+            for key, value in values.items():
+                assert str(getattr(getattr(settings, table), key)) == str(value)
+    elif tables == {"search"}:
+        path.write_text(RECIPE + block.text, encoding="utf-8")
+        assert set(space_of(load_recipe(str(path)))) == set(tomllib.loads(block.text)["search"])
+    else:
+        named = [step["name"] for step in tomllib.loads(block.text)["steps"]]
+        assert [step.name for step in load_ablation(path).steps][1:] == named
+
+
+@pytest.mark.parametrize("block", of_language("json", "json-like"))
+def test_json(block: Block) -> None:
+    keys = set(re.findall(r'"(\w+)":', block.text))
+    answers = {"duration"} if block.language == "json" else set()
+    assert keys <= {field.name for field in dataclasses.fields(Event)} | set(LABELS) | answers
+    if block.language == "json":
+        assert json.loads(block.text)
+
+
+@pytest.mark.parametrize("block", of_language("yaml"))
+def test_yaml(block: Block) -> None:
+    assert yaml.safe_load(block.text)
+
+
+@pytest.mark.parametrize("block", of_language("script"))
+def test_scripts(block: Block) -> None:
+    done = subprocess.run(
+        ["sh", "-n"], input=block.text, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("block", of_language("text"))
+def test_lines_are_what_the_programs_say(block: Block) -> None:
+    said = [line for line in block.text.splitlines() if re.match(r"ser-[a-z]+: ", line)]
+    unsaid = [line for line in said if not can_be_said(line)]
+    assert not unsaid, f"{block.place}: no program says this"
+
+
+def test_what_no_program_says_is_told_apart() -> None:
+    assert can_be_said("ser-edge: FILE: no such model file")
+    assert not can_be_said("ser-edge: FILE: this was never said by any program")
+
+
+def configured() -> configparser.ConfigParser:
+    parsed = configparser.ConfigParser()
+    parsed.read(ROOT / "setup.cfg", encoding="utf-8")
+    return parsed
