@@ -6,7 +6,6 @@ the weight of what the model thinks by itself are chosen.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,24 +111,37 @@ def _chosen(
     # One class can judge nothing, and without a degree of freedom to spare there is no covariance.
     if len(np.unique(classes[judged])) < 2 or len(classes) - n_classes < 2:
         return USUAL_SHRINKAGE, USUAL_PRIOR_WEIGHT, USUAL_DISCRIMINANT_WEIGHT
-    costs: list[tuple[float, tuple[float, float, float]]] = []
+    best = (np.inf, USUAL_SHRINKAGE, 0, 0)
     for shrinkage in SHRINKAGES:
         left_out = _left_out(embeddings, classes, n_classes, shrinkage)
-        for prior, weight in itertools.product(PRIOR_WEIGHTS, DISCRIMINANT_WEIGHTS):
-            logits = (prior * log_prior + weight * left_out)[judged]
-            cost = _cost(logits, classes[judged]) + _unusual(prior, weight)
-            costs.append((cost, (shrinkage, prior, weight)))
-    # Of equals the first, which shrinks most.
-    return min(costs, key=lambda one: one[0])[1]
+        costs = _costs(log_prior[judged], left_out[judged], classes[judged])
+        prior, weight = np.unravel_index(int(costs.argmin()), costs.shape)
+        # Of equals the first, which shrinks most.
+        if costs[prior, weight] < best[0]:
+            best = (costs[prior, weight], shrinkage, int(prior), int(weight))
+    return best[1], PRIOR_WEIGHTS[best[2]], DISCRIMINANT_WEIGHTS[best[3]]
 
 
-def _unusual(prior: float, weight: float) -> float:
-    """What it costs to choose other weights than the usual ones, in nats."""
-    octaves = [
-        np.log2(max(one, LEAST_WEIGHT) / usual)
-        for one, usual in ((prior, USUAL_PRIOR_WEIGHT), (weight, USUAL_DISCRIMINANT_WEIGHT))
-    ]
-    return float(NATS_PER_OCTAVE * np.square(octaves).sum())
+def _costs(log_prior: Array, left_out: Array, classes: Labels) -> Array:
+    """Cross-entropy of clips in nats, and what unusual weights cost, (n_priors, n_weights)."""
+    priors, weights = np.array(PRIOR_WEIGHTS), np.array(DISCRIMINANT_WEIGHTS)
+    prior_logits = priors[:, None, None, None] * log_prior
+    logits = prior_logits + weights[:, None, None] * left_out
+    most = logits.max(axis=-1)
+    total = most + np.log(np.exp(logits - most[..., None]).sum(axis=-1))
+    own = logits[..., np.arange(len(classes)), classes]
+    entropy = (total - own).sum(axis=-1)
+    return np.asarray(
+        entropy
+        + _unusual(priors, USUAL_PRIOR_WEIGHT)[:, None]
+        + _unusual(weights, USUAL_DISCRIMINANT_WEIGHT)
+    )
+
+
+def _unusual(weights: Array, usual: float) -> Array:
+    """What it costs to choose other weights than the usual one, in nats."""
+    octaves = np.log2(np.maximum(weights, LEAST_WEIGHT) / usual)
+    return np.asarray(NATS_PER_OCTAVE * np.square(octaves))
 
 
 def _standard(embeddings: Array, classes: Labels, n_classes: int) -> tuple[Array, Array]:
@@ -193,10 +205,3 @@ def _left_out(embeddings: Array, classes: Labels, n_classes: int, shrinkage: flo
         if count == 1:
             logits[number, own] = -np.inf
     return logits
-
-
-def _cost(logits: Array, own: Labels) -> float:
-    """Cross-entropy, summed over clips, in nats."""
-    most = logits.max(axis=1)
-    total = most + np.log(np.exp(logits - most[:, None]).sum(axis=1))
-    return float((total - logits[np.arange(len(own)), own]).sum())
