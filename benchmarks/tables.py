@@ -30,7 +30,7 @@ from benchmarks.peers.report import clips_table, peers_table, peers_targets
 from benchmarks.preparation_table import preparation_table, targets_list
 from benchmarks.results import Results, of_kind
 from benchmarks.settings_table import settings_table
-from benchmarks.system_tables import classes_table, runs_table, systems_table
+from benchmarks.system_tables import NOTHING, classes_table, runs_table, systems_table
 from edge_runtime.errors import SerEdgeError
 
 MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -86,11 +86,10 @@ def _bundled_table(results: Results) -> str:
     run = _bundled_run(results)
     rows = [["tested on", "model", "UAR", "WA", "utterances", *run["labels"]]]
     for name, model in run["models"].items():
-        parts = {"both": model["figures"], **model["figures"]["by_corpus"]}
+        parts = {"all": model["figures"], **model["figures"]["by_corpus"]}
         for corpus, figures in parts.items():
-            recalls = [
-                f"{figures['recall'].get(label, float('nan')):.2f}" for label in run["labels"]
-            ]
+            found = [figures["recall"].get(label) for label in run["labels"]]
+            recalls = [NOTHING if recall is None else f"{recall:.2f}" for recall in found]
             rows.append(
                 [
                     corpus,
