@@ -28,13 +28,14 @@ PEERS_PY := .venv-peers/bin/python
 # tflite-runtime is built against numpy 1 and published for CPython 3.9 to 3.11.
 TFLITE_PINS := tflite-runtime==2.14.0 numpy==1.26.4
 PEERS_PINS := openwakeword==0.4.0
+DIST_PINS := build==1.6.1 twine==7.0.0 check-wheel-contents==0.6.3
 TEST_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins espeak-ng chromium qemu-user mosquitto openssl libfaketime systemd pipewire pipewire-pulse wireplumber dbus gcc libc6-dev
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test cov lint types bench model systems conversions tables clean distclean test-environments debian-packages
+.PHONY: help demo test cov lint types dist bench model systems conversions tables clean distclean test-environments debian-packages
 
 help:  ## show this list
 	@echo "ser-edge: make TARGET [PYTHON=python3.12]"
@@ -55,6 +56,14 @@ lint: $(VENV)/.stamp-dev  ## check the style
 
 types: $(VENV)/.stamp-dev  ## check the types
 	$(PY) -m mypy
+
+dist: .venv-dist/.stamp  ## build the wheel and the source distribution, and check both
+	rm -rf dist build
+	@# The wheel is built from the source distribution; the same commit gives the same bytes.
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || date +%s) \
+		.venv-dist/bin/python -m build --outdir dist . >.venv-dist/build.log || { tail -20 .venv-dist/build.log >&2; exit 1; }
+	.venv-dist/bin/python -m twine check --strict dist/*
+	.venv-dist/bin/check-wheel-contents dist/*.whl
 
 bench: $(VENV)/.stamp-dev .venv-tflite/.stamp .venv-peers/.stamp  ## measure this machine (BENCH="latency peers")
 	$(call with_environments,for part in $(BENCH); do echo "== ser-bench $$part"; $(VENV)/bin/ser-bench $$part; done)
@@ -89,7 +98,7 @@ clean:  ## remove build outputs and caches; keeps environments, models and corpo
 	find . -name __pycache__ -type d -not -path './.venv*' -not -path './.arm64*' -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the environments as well
-	rm -rf .venv .venv-base .venv-onnx .venv-tflite .venv-peers .arm64
+	rm -rf .venv .venv-base .venv-onnx .venv-tflite .venv-peers .venv-dist .arm64
 
 # $(call judged,RUN,RESULT): convert a run's model and store how its files do on the run's test part.
 define judged
@@ -187,6 +196,11 @@ test-environments: .venv-base/.stamp .venv-onnx/.stamp .venv-tflite/.stamp .arm6
 .venv-peers/.stamp: Makefile | $(VENV)/bin/pip
 	@[ -x .venv-peers/bin/pip ] || { $(call new_venv,.venv-peers,$(PY)); }
 	$(PEERS_PY) -m pip install -q --disable-pip-version-check $(PEERS_PINS)
+	@touch $@
+
+.venv-dist/.stamp: Makefile | $(VENV)/bin/pip
+	@[ -x .venv-dist/bin/pip ] || { $(call new_venv,.venv-dist,$(PY)); }
+	.venv-dist/bin/python -m pip install -q --disable-pip-version-check $(DIST_PINS)
 	@touch $@
 
 # A user land of aarch64, which runs under qemu; its program writes the stamp, last of all.
