@@ -9,6 +9,7 @@ PYTEST_ARGS ?=
 WORKERS ?= 2
 PYTEST := -m pytest -n $(WORKERS) --dist loadfile
 BENCH ?= features
+MATRIX ?= --store benchmarks/results/installs/matrix.json
 SEED ?= 0
 SEEDS ?= 3
 SYSTEMS ?= $(basename $(notdir $(wildcard train/recipes/*.toml)))
@@ -18,7 +19,7 @@ FIRST_SPLITS = $(dir $(wildcard runs/ravdess-5fold/*-seed$(SEED)/fold1/run.json 
 	runs/tess-random/*-seed$(SEED)/random/run.json))
 EDGE_FOLDS = $(dir $(wildcard runs/ravdess-5fold/edge-seed*/*/run.json \
 	runs/tess-loso/edge-seed*/*/run.json runs/emodb-loso/edge-seed*/*/run.json))
-DOCUMENTS := README.md docs/results.md docs/cost.md docs/hardware.md docs/daemon.md edge_runtime/models/default.md
+DOCUMENTS := README.md docs/results.md docs/cost.md docs/hardware.md docs/daemon.md docs/install.md edge_runtime/models/default.md
 
 # The lightest environments a device may have, where the tests check what the runtime needs.
 BASE_PY := .venv-base/bin/python
@@ -35,7 +36,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test cov lint types dist bench model systems conversions tables clean distclean test-environments debian-packages
+.PHONY: help demo test cov lint types dist deb matrix bench model systems conversions tables clean distclean test-environments debian-packages
 
 help:  ## show this list
 	@echo "ser-edge: make TARGET [PYTHON=python3.12]"
@@ -64,6 +65,16 @@ dist: .venv-dist/.stamp  ## build the wheel and the source distribution, and che
 		.venv-dist/bin/python -m build --outdir dist . >.venv-dist/build.log || { tail -20 .venv-dist/build.log >&2; exit 1; }
 	.venv-dist/bin/python -m twine check --strict dist/*
 	.venv-dist/bin/check-wheel-contents dist/*.whl
+
+deb: dist  ## build the Debian package for this machine's architecture and Python
+	debian/build dist/*.whl
+
+matrix: dist $(VENV)/.stamp-dev  ## install the wheel on each Python and on ARM, try it, store what came of it (MATRIX="--only aarch64")
+	$(VENV)/bin/ser-bench installs dist/*.whl $(MATRIX)
+	[ "$$(id -u)" != 0 ] || { $(MAKE) deb && \
+		$(VENV)/bin/ser-bench debian-package dist/*.deb --store benchmarks/results/debian-package/$$(dpkg --print-architecture).json; }
+	$(VENV)/bin/ser-bench exposure --store benchmarks/results/exposure/systemd.json
+	$(MAKE) tables
 
 bench: $(VENV)/.stamp-dev .venv-tflite/.stamp .venv-peers/.stamp  ## measure this machine (BENCH="latency peers")
 	$(call with_environments,for part in $(BENCH); do echo "== ser-bench $$part"; $(VENV)/bin/ser-bench $$part; done)

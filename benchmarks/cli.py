@@ -26,6 +26,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from benchmarks import accuracy_command, arm64_command, compare, enrol_command, limit_command
+    from benchmarks.installs import command as installs_command
+    from benchmarks.installs import debian, exposure
     from benchmarks.latency import command as latency_command
     from benchmarks.peers import command as peers_command
 
@@ -49,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     limit_command.add_parser(commands)
     peers_command.add_parser(commands)
     arm64_command.add_parser(commands)
+    installs_command.add_parser(commands)
+    debian.add_parser(commands)
+    exposure.add_parser(commands)
     _add_tables(commands)
     return parser
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 DOCUMENTS = [
     "README.md",
-    *(f"docs/{name}.md" for name in ("results", "cost", "hardware", "daemon")),
+    *(f"docs/{name}.md" for name in ("results", "cost", "hardware", "daemon", "install")),
     "edge_runtime/models/default.md",
 ]
 JUDGED = sorted((RESULTS / "bundled").glob("*.json"))
