@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -15,9 +14,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.arm64_root import CHECKOUT
+from benchmarks.installs.booted import boot_and_check
 from benchmarks.installs.cells import LITERT
 from benchmarks.installs.checks import UnmetError, check_program, last_line
 from benchmarks.installs.matrix import SOUND
+from benchmarks.installs.native import SkippedError
 from benchmarks.results import Results, of_kind, store
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.install import SYSTEM_CONFIG, SYSTEM_UNITS, UNIT
@@ -27,15 +28,20 @@ MIRROR = "http://deb.debian.org/debian"
 PROTOCOL = (
     "In a Debian made by debootstrap: apt-get installs the package with what it depends on; "
     "nobody runs --version, classify, listen and doctor; systemd verifies and enables the unit; "
-    "the package is installed again over a changed configuration, removed, and purged"
+    "the package is installed again over a changed configuration, removed, and purged; where "
+    "systemd-nspawn is, a copy is booted, in which the service is started, reloaded, killed, and "
+    "removed while it runs"
 )
 # What is left by a removal on purpose: settings, profiles, events.
-KEPT = ("/etc/ser-edge", "/var/lib/ser-edge", "/var/lib/private/ser-edge")
+KEPT = ("/etc/ser-edge", "/var/lib/private/ser-edge", "/var/log/private/ser-edge")
+# systemd's, for all services whose users it makes.
+PRIVATE = {"/var/lib/private", "/var/log/private"}
 # apt's and dpkg's own books, and what is none of a disk.
 NOT_LOOKED_AT = (
-    *("/proc", "/sys", "/dev", "/run", "/tmp", "/var/cache", "/var/log"),
-    *("/var/lib/apt", "/var/lib/dpkg", "/var/lib/systemd"),
+    *("/proc", "/sys", "/dev", "/run", "/tmp", "/var/cache", "/var/lib/systemd"),
+    *("/var/lib/apt", "/var/lib/dpkg", "/var/log/apt", "/var/log/dpkg.log"),
 )
+BOOTS = "systemd-sysv, dbus"  # which every machine with a service has
 MARK = "# a line of mine"
 ENABLED = SYSTEM_UNITS / "multi-user.target.wants" / UNIT
 
@@ -155,7 +161,7 @@ def _try(debian: CleanDebian, package: Path) -> dict[str, Any]:
     depends = _field(package, "Depends")
     _tell(f"installing what it depends on: {depends}")
     debian.apt("update")
-    debian.apt("satisfy", f"{depends}, systemd")  # which every machine with a service has
+    debian.apt("satisfy", f"{depends}, {BOOTS}")
     before = debian.paths()
     shutil.copy(package, debian.below("/tmp/ser-edge.deb"))
     shutil.copy(CHECKOUT / SOUND, debian.below("/tmp/demo.wav"))
@@ -168,16 +174,20 @@ def _try(debian: CleanDebian, package: Path) -> dict[str, Any]:
         LITERT,
     )
     _check_service(debian)
+    _tell("booting a copy of it")
+    booted = _boot_copy(debian)
     _tell("installing it again, removing it, purging it")
     _check_configuration(debian)
-    state = debian.below("/var/lib/private/ser-edge/profiles/active")
-    state.parent.mkdir(parents=True)
-    state.write_text("somebody\n", encoding="utf-8")
+    for path in ("lib/private/ser-edge/profiles/active", "log/private/ser-edge/events.jsonl"):
+        state = debian.below("/var") / path
+        state.parent.mkdir(parents=True)
+        state.write_text("somebody\n", encoding="utf-8")
     return {
         "architecture": _field(package, "Architecture"),
         "size": package.stat().st_size,
         "installed_kib": int(_field(package, "Installed-Size")),
         **answers,
+        "booted": booted,
         "left": {"by removal": _removed(debian, before), "by purge": _purged(debian, before)},
     }
 
@@ -194,6 +204,17 @@ def _check_service(debian: CleanDebian) -> None:
         raise UnmetError("systemctl enable does not enable the service")
 
 
+def _boot_copy(debian: CleanDebian) -> dict[str, Any]:
+    copy = debian.root.with_name("copy")
+    subprocess.run(["cp", "-a", "--reflink=auto", str(debian.root), str(copy)], check=True)
+    try:
+        return boot_and_check(copy, CHECKOUT / SOUND)
+    except SkippedError as reason:
+        return {"skipped": str(reason)}
+    finally:
+        shutil.rmtree(copy)
+
+
 def _check_configuration(debian: CleanDebian) -> None:
     config = debian.below(SYSTEM_CONFIG)
     config.write_text(config.read_text(encoding="utf-8") + MARK + "\n", encoding="utf-8")
@@ -205,7 +226,7 @@ def _check_configuration(debian: CleanDebian) -> None:
 def _removed(debian: CleanDebian, before: set[str]) -> list[str]:
     debian.apt("remove", "ser-edge")
     left = sorted(debian.paths() - before)
-    strays = [path for path in left if not path.startswith(KEPT) and path != "/var/lib/private"]
+    strays = [path for path in left if not path.startswith(KEPT) and path not in PRIVATE]
     if strays:
         raise UnmetError(f"a removal leaves {strays[0]}, and {len(strays) - 1} more")
     if MARK not in debian.below(SYSTEM_CONFIG).read_text(encoding="utf-8"):
@@ -215,8 +236,7 @@ def _removed(debian: CleanDebian, before: set[str]) -> list[str]:
 
 def _purged(debian: CleanDebian, before: set[str]) -> list[str]:
     debian.apt("purge", "ser-edge")
-    # systemd keeps this folder for the state of all services whose users it makes.
-    left = sorted(debian.paths() - before - {"/var/lib/private"})
+    left = sorted(debian.paths() - before - PRIVATE)
     if left:
         raise UnmetError(f"a purge leaves {left[0]}, and {len(left) - 1} more")
     return left
@@ -234,13 +254,19 @@ def package_list(results: Results) -> str:
 
 
 def _lines(result: dict[str, Any]) -> list[str]:
-    files = [path for path in result["left"]["by removal"] if re.search(r"/ser-edge/.", path)]
+    left = result["left"]["by removal"]
+    files = [path for path in left if not any(one.startswith(f"{path}/") for one in left)]
     kept = ", ".join(f"`{path}`" for path in files)
+    booted = result["booted"]
     return [
         f"{result['suite']}, {result['architecture']}: {result['size'] / 1e6:.1f} MB, "
         f"{result['installed_kib'] / 1024:.0f} MiB installed; nobody classifies "
         f"({result['label']} {result['score']:.2f}) and listens ({result['events']} events); "
         "the unit verifies",
+        f"booted: skipped: {booted['skipped']}"
+        if "skipped" in booted
+        else "booted: systemd starts the service as a user of its own, it writes events "
+        f"({booted['events']}), survives a reload and comes again after a kill; a removal ends it",
         f"a removal leaves {kept}; a purge leaves nothing",
     ]
 
