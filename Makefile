@@ -60,7 +60,7 @@ types: $(VENV)/.stamp-dev  ## check the types
 
 dist: .venv-dist/.stamp  ## build the wheel and the source distribution, and check both
 	rm -rf dist build
-	@# The wheel is built from the source distribution; the same commit gives the same bytes.
+	@# The wheel is built from the source distribution; the same commit gives the same wheel, to the byte.
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || date +%s) \
 		.venv-dist/bin/python -m build --outdir dist . >.venv-dist/build.log || { tail -20 .venv-dist/build.log >&2; exit 1; }
 	.venv-dist/bin/python -m twine check --strict dist/*
@@ -71,8 +71,12 @@ deb: dist  ## build the Debian package for this machine's architecture and Pytho
 
 matrix: dist $(VENV)/.stamp-dev  ## install the wheel on each Python and on ARM, try it, store what came of it (MATRIX="--only aarch64")
 	$(VENV)/bin/ser-bench installs dist/*.whl $(MATRIX)
-	[ "$$(id -u)" != 0 ] || { $(MAKE) deb && \
-		$(VENV)/bin/ser-bench debian-package dist/*.deb --store benchmarks/results/debian-package/$$(dpkg --print-architecture).json; }
+	@if [ "$$(id -u)" = 0 ] && command -v debootstrap >/dev/null; then \
+		debian/build dist/*.whl && $(VENV)/bin/ser-bench debian-package dist/*.deb \
+			--store benchmarks/results/debian-package/$$(dpkg --print-architecture).json; \
+	else \
+		echo "make: the Debian package is not tried; that needs root, and: apt-get install debootstrap systemd-container" >&2; \
+	fi
 	$(VENV)/bin/ser-bench exposure --store benchmarks/results/exposure/systemd.json
 	$(MAKE) tables
 

@@ -31,6 +31,7 @@ has_heard() { [ "$(heard)" -ge 3 ]; }
 is_again() { [ "$(systemctl is-active ser-edge)" = active ] && [ "$(pid)" != "$first" ]; }
 pid() { systemctl show ser-edge -p MainPID --value; }
 
+echo "install-service $(ser-edge install-service 2>&1 | grep -c 'Debian package has installed')"
 systemctl start ser-edge
 state started
 first=$(pid)
@@ -47,6 +48,7 @@ state removed
 echo "processes $(pgrep -c -f 'ser-edge listen')"
 """
 WANTED = {
+    "install-service": "1",
     "started": "active",
     "writable": "no",
     "reloaded": "active",
