@@ -73,7 +73,7 @@ matrix: dist $(VENV)/.stamp-dev  ## install the wheel on each Python and on ARM,
 	$(VENV)/bin/ser-bench installs dist/*.whl $(MATRIX)
 	@if [ "$$(id -u)" = 0 ] && command -v debootstrap >/dev/null; then \
 		debian/build dist/*.whl && $(VENV)/bin/ser-bench debian-package dist/*.deb \
-			--store benchmarks/results/debian-package/$$(dpkg --print-architecture).json; \
+			--store benchmarks/results/debian-package/bookworm-$$(dpkg --print-architecture).json; \
 	else \
 		echo "make: the Debian package is not tried; that needs root, and: apt-get install debootstrap systemd-container" >&2; \
 	fi

@@ -20,7 +20,7 @@ DEPLOY = Path(__file__).parent / "deploy"
 SYSTEM_UNITS = Path("/etc/systemd/system")
 SYSTEM_CONFIG = Path("/etc/ser-edge/ser-edge.toml")
 # Where the Debian package puts the unit; one in SYSTEM_UNITS would hide and outlive it.
-PACKAGED = Path("/lib/systemd/system") / UNIT
+PACKAGED = Path("/usr/lib/systemd/system") / UNIT
 BOOTED = Path("/run/systemd/system")  # is there where systemd runs the machine; sd_booted(3)
 # What ProtectHome and PrivateTmp in the unit take out of the service's sight.
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
