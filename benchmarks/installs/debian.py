@@ -257,17 +257,17 @@ def _lines(result: dict[str, Any]) -> list[str]:
     left = result["left"]["by removal"]
     files = [path for path in left if not any(one.startswith(f"{path}/") for one in left)]
     kept = ", ".join(f"`{path}`" for path in files)
-    booted = result["booted"]
+    booted, suite = result["booted"], result["suite"]
     return [
-        f"{result['suite']}, {result['architecture']}: {result['size'] / 1e6:.1f} MB, "
+        f"{suite}, {result['architecture']}: {result['size'] / 1e6:.1f} MB, "
         f"{result['installed_kib'] / 1024:.0f} MiB installed; nobody classifies "
         f"({result['label']} {result['score']:.2f}) and listens ({result['events']} events); "
         "the unit verifies",
-        f"booted: skipped: {booted['skipped']}"
+        f"{suite}, booted: skipped: {booted['skipped']}"
         if "skipped" in booted
-        else "booted: systemd starts the service as a user of its own, it writes events "
+        else f"{suite}, booted: systemd starts the service as a user of its own, it writes events "
         f"({booted['events']}), survives a reload and comes again after a kill; a removal ends it",
-        f"a removal leaves {kept}; a purge leaves nothing",
+        f"{suite}: a removal leaves {kept}; a purge leaves nothing",
     ]
 
 
