@@ -9,6 +9,7 @@ PYTEST_ARGS ?=
 WORKERS ?= 2
 PYTEST := -m pytest -n $(WORKERS) --dist loadfile
 BENCH ?= features
+MATRIX ?= --store benchmarks/results/installs/matrix.json
 SEED ?= 0
 SEEDS ?= 3
 SYSTEMS ?= $(basename $(notdir $(wildcard train/recipes/*.toml)))
@@ -20,7 +21,7 @@ EDGE_FOLDS = $(dir $(wildcard runs/ravdess-5fold/edge-seed*/*/run.json \
 	runs/tess-loso/edge-seed*/*/run.json runs/emodb-loso/edge-seed*/*/run.json))
 # Corpora whose speakers have recordings enough to enrol some and judge on others.
 STRANGERS := RAVDESS EmoDB EMOVO CASIA
-DOCUMENTS := README.md $(patsubst %,docs/%.md,results cost hardware daemon enrol configuration train convert) edge_runtime/models/default.md
+DOCUMENTS := README.md $(patsubst %,docs/%.md,results cost hardware daemon enrol configuration train convert install) edge_runtime/models/default.md
 
 # The lightest environments a device may have, where the tests check what the runtime needs.
 BASE_PY := .venv-base/bin/python
@@ -30,13 +31,14 @@ PEERS_PY := .venv-peers/bin/python
 # tflite-runtime is built against numpy 1 and published for CPython 3.9 to 3.11.
 TFLITE_PINS := tflite-runtime==2.14.0 numpy==1.26.4
 PEERS_PINS := openwakeword==0.4.0
+DIST_PINS := build==1.6.1 twine==7.0.0 check-wheel-contents==0.6.3
 TEST_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins espeak-ng chromium qemu-user mosquitto openssl libfaketime systemd pipewire pipewire-pulse wireplumber dbus gcc libc6-dev
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test cov lint types docs bench model systems conversions enrolment tables clean distclean test-environments debian-packages
+.PHONY: help demo test cov lint types docs dist deb matrix bench model systems conversions enrolment tables clean distclean test-environments debian-packages
 
 help:  ## show this list
 	@echo "ser-edge: make TARGET [PYTHON=python3.12]"
@@ -61,6 +63,28 @@ types: $(VENV)/.stamp-dev  ## check the types
 docs: .venv-docs/.stamp  ## make this documentation a site, in site/
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict
 	@echo "Open site/index.html in a browser."
+
+dist: .venv-dist/.stamp  ## build the wheel and the source distribution, and check both
+	rm -rf dist build
+	@# The wheel is built from the source distribution; the same commit gives the same wheel, to the byte.
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || date +%s) \
+		.venv-dist/bin/python -m build --outdir dist . >.venv-dist/build.log || { tail -20 .venv-dist/build.log >&2; exit 1; }
+	.venv-dist/bin/python -m twine check --strict dist/*
+	.venv-dist/bin/check-wheel-contents dist/*.whl
+
+deb: dist  ## build the Debian package for this machine's architecture and Python
+	debian/build dist/*.whl
+
+matrix: dist $(VENV)/.stamp-dev  ## install the wheel on each Python and on ARM, try it, store what came of it (MATRIX="--only aarch64")
+	$(VENV)/bin/ser-bench installs dist/*.whl $(MATRIX)
+	@if [ "$$(id -u)" = 0 ] && command -v debootstrap >/dev/null; then \
+		debian/build dist/*.whl && $(VENV)/bin/ser-bench debian-package dist/*.deb \
+			--store benchmarks/results/debian-package/bookworm-$$(dpkg --print-architecture).json; \
+	else \
+		echo "make: the Debian package is not tried; that needs root, and: apt-get install debootstrap systemd-container" >&2; \
+	fi
+	$(VENV)/bin/ser-bench exposure --store benchmarks/results/exposure/systemd.json
+	$(MAKE) tables
 
 bench: $(VENV)/.stamp-dev .venv-tflite/.stamp .venv-peers/.stamp  ## measure this machine (BENCH="latency peers")
 	$(call with_environments,for part in $(BENCH); do echo "== ser-bench $$part"; $(VENV)/bin/ser-bench $$part; done)
@@ -107,7 +131,7 @@ clean:  ## remove build outputs and caches; keeps environments, models and corpo
 	find . -name __pycache__ -type d -not -path './.venv*' -not -path './.arm64*' -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the environments as well
-	rm -rf .venv .venv-base .venv-onnx .venv-tflite .venv-peers .venv-docs .arm64
+	rm -rf .venv .venv-base .venv-onnx .venv-tflite .venv-peers .venv-docs .venv-dist .arm64
 
 # $(call judged,RUN,RESULT): convert a run's model and store how its files do on the run's test part.
 define judged
@@ -213,6 +237,11 @@ test-environments: .venv-base/.stamp .venv-onnx/.stamp .venv-tflite/.stamp .arm6
 		|| { echo "make: the site needs Python 3.11 or later and $(VENV) has $$($(PY) -V); run: make distclean, then again with PYTHON=python3.11" >&2; exit 1; }
 	@[ -x .venv-docs/bin/pip ] || { $(call new_venv,.venv-docs,$(PY)); }
 	.venv-docs/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
+.venv-dist/.stamp: Makefile | $(VENV)/bin/pip
+	@[ -x .venv-dist/bin/pip ] || { $(call new_venv,.venv-dist,$(PY)); }
+	.venv-dist/bin/python -m pip install -q --disable-pip-version-check $(DIST_PINS)
 	@touch $@
 
 # A user land of aarch64, which runs under qemu; its program writes the stamp, last of all.

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.arm64_root import CPUS, INTERPRETERS, ready_root
@@ -59,6 +60,12 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="run the runtime's own tests instead, on the first of the CPUs and interpreters",
     )
+    parser.add_argument(
+        "--wheel",
+        type=Path,
+        metavar="FILE.whl",
+        help="with --tests: test what is in this wheel (default: what is in the checkout)",
+    )
     parser.add_argument("--store", type=Path, metavar="FILE.json", help="keep the result")
     parser.add_argument(
         "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
@@ -89,10 +96,16 @@ def _count(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def _test(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from benchmarks.arm64_suite import as_text, bench_suite, tests_folder
+    from benchmarks.arm64_suite import as_text, bench_suite, install_wheel, tests_folder
 
-    tests = tests_folder()
-    result = bench_suite(ready_root(_tell), tests, arguments.cpus[0], arguments.interpreters[0])
+    tests, where = tests_folder(), (arguments.cpus[0], arguments.interpreters[0])
+    if arguments.wheel is None:
+        result = bench_suite(ready_root(_tell), tests, *where)
+        return result, as_text(result)
+    with TemporaryDirectory(prefix="ser-edge-wheel-") as folder:
+        install_wheel(arguments.wheel, Path(folder))
+        result = bench_suite(ready_root(_tell, Path(folder)), tests, *where)
+    result["wheel"] = arguments.wheel.name
     return result, as_text(result)
 
 

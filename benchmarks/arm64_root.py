@@ -99,6 +99,8 @@ class Arm64Root:
     ----------
     folder : Path, optional
         Where `make_root` made it; `default_folder` by default.
+    packages : Path, optional
+        Where the project's packages are installed; those that run here by default.
 
     Raises
     ------
@@ -106,11 +108,12 @@ class Arm64Root:
         When it is not there, not whole or cannot be run here; the message says what to do.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, packages: Path | None = None) -> None:
         folder = folder or default_folder()
         if not is_whole(folder):
             raise SerEdgeError(f"no aarch64 user land in {folder}; ser-bench arm64 makes it")
         self.folder = folder.resolve()
+        self._packages = packages or _our_packages(self.folder)
         require_emulator()
 
     def run(
@@ -123,7 +126,7 @@ class Arm64Root:
         with_pytest: bool = False,
         cwd: Path | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run Python on aarch64, with `edge_runtime` and `benchmarks` as they are here.
+        """Run Python on aarch64, with `edge_runtime` and `benchmarks`.
 
         Parameters
         ----------
@@ -146,7 +149,7 @@ class Arm64Root:
             Its exit status, and what it wrote to standard output and standard error.
         """
         wheels = [interpreter, "pytest"] if with_pytest else [interpreter]
-        return _run(self.folder, arguments, wheels, cpu, emulator_options, cwd)
+        return _run(self.folder, arguments, wheels, cpu, emulator_options, cwd, self._packages)
 
 
 def is_whole(folder: Path) -> bool:
@@ -190,13 +193,13 @@ def make_root(folder: Path | None = None, tell: Callable[[str], object] | None =
     (folder / ".stamp").write_text(_listing(*PARTS.values()), encoding="utf-8")
 
 
-def ready_root(tell: Callable[[str], object]) -> Arm64Root:
+def ready_root(tell: Callable[[str], object], packages: Path | None = None) -> Arm64Root:
     """The user land in its default folder, made where it is missing; `tell` is given lines."""
     folder = default_folder()
     if not is_whole(folder):
         tell(f"making a user land of aarch64 in {folder}: about 220 MB, the first time only")
         make_root(folder, tell)
-    return Arm64Root(folder)
+    return Arm64Root(folder, packages)
 
 
 def require_emulator() -> None:
@@ -255,13 +258,14 @@ def _run(
     cpu: str,
     emulator_options: Sequence[str] = (),
     cwd: Path | None = None,
+    packages: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     root = (folder / "root").resolve()
     launcher = _launcher(root, cpu)
     options = ["-cpu", cpu, "-L", str(root), "-0", str(launcher), *emulator_options]
     return subprocess.run(
         [EMULATOR, *options, str(_python(root)), *arguments],
-        env=_environment([_our_packages(folder), *(folder / name for name in wheels)]),
+        env=_environment([packages or _our_packages(folder), *(folder / name for name in wheels)]),
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -307,6 +311,8 @@ def _environment(paths: Sequence[Path]) -> Mapping[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
+        # What is in the working folder is not what is meant, in what a program starts either.
+        "PYTHONSAFEPATH": "1",
         # Sets and dictionaries go the same way each time.
         "PYTHONHASHSEED": "0",
         "LC_ALL": "C.UTF-8",

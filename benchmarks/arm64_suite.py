@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -79,6 +81,26 @@ def bench_suite(root: Arm64Root, tests: Path, cpu: str, interpreter: str) -> dic
         "files": {path.name: one for path, one in zip(paths, files)},
         "left_out": LEFT_OUT,
     }
+
+
+def install_wheel(wheel: Path, into: Path) -> None:
+    """Unpack a wheel as pip does, without what it depends on: that is in the user land.
+
+    Raises
+    ------
+    SerEdgeError
+        When pip cannot.
+    """
+    command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    done = subprocess.run(
+        [*command, "--no-deps", "--no-compile", "--target", str(into), str(wheel)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines() or ["no reason given"]
+        raise SerEdgeError(f"{wheel}: pip cannot install it ({said[-1]})")
 
 
 def as_text(result: dict[str, Any]) -> str:

@@ -47,10 +47,14 @@ def peers_list(results: Results) -> str:
 def suite_list(results: Results) -> str:
     """How the runtime's own tests did."""
     return "\n".join(
-        f"- {one['cpu']}, {one['interpreter']}: {one['passed']} passed, {one['failed']} failed, "
-        f"{one['skipped']} skipped, {len(one['left_out'])} left out"
+        f"- {one['cpu']}, {one['interpreter']}{_from_wheel(one)}: {one['passed']} passed, "
+        f"{one['failed']} failed, {one['skipped']} skipped, {len(one['left_out'])} left out"
         for one in of_kind(results, "arm64-tests")
     )
+
+
+def _from_wheel(one: dict[str, Any]) -> str:
+    return ", installed from the wheel" if "wheel" in one else ""
 
 
 def cheapest_lines(result: dict[str, Any]) -> list[str]:

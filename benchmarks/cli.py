@@ -34,6 +34,8 @@ def make_parser() -> argparse.ArgumentParser:
         limit_command,
         walkthrough_command,
     )
+    from benchmarks.installs import command as installs_command
+    from benchmarks.installs import debian, exposure
     from benchmarks.latency import command as latency_command
     from benchmarks.peers import command as peers_command
 
@@ -58,6 +60,9 @@ def make_parser() -> argparse.ArgumentParser:
     peers_command.add_parser(commands)
     arm64_command.add_parser(commands)
     walkthrough_command.add_parser(commands)
+    installs_command.add_parser(commands)
+    debian.add_parser(commands)
+    exposure.add_parser(commands)
     _add_tables(commands)
     return parser
 

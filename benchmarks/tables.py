@@ -23,6 +23,9 @@ from benchmarks.edge_int8_table import edge_int8_table
 from benchmarks.edge_tables import cross_corpus_table, edge_table
 from benchmarks.enrol_tables import cost_list, enrolment_table, pairs_table
 from benchmarks.hardware_page import hardware_table
+from benchmarks.installs.debian import package_list
+from benchmarks.installs.exposure import exposure_table
+from benchmarks.installs.tables import installs_table
 from benchmarks.limit_text import limit_table, products_table
 from benchmarks.markdown import markdown
 from benchmarks.options_table import convert_table, train_table
@@ -194,6 +197,9 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "arm64-peers": peers_list,
     "arm64-targets": partial(daemon_targets, "arm64"),
     "arm64-tests": suite_list,
+    "installs": installs_table,
+    "debian-package": package_list,
+    "exposure": exposure_table,
     "limit": limit_table,
     "limit-products": products_table,
     "hardware": hardware_table,

@@ -7,7 +7,9 @@ float32: it quantises the input and dequantises the outputs from the tensors' ow
 from __future__ import annotations
 
 import importlib
+import platform
 import re
+import sys
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,6 +27,7 @@ BACKENDS = {
     ".onnx": {"onnxruntime": "onnxruntime"},
 }
 BACKEND_NAMES = tuple(name for packages in BACKENDS.values() for name in packages)
+ARM_32_BIT = ("armv7l", "armv8l")  # armv8l: on a 64-bit kernel, under linux32
 MAX_THREADS = 64  # no device has more cores; interpreters crash on absurd numbers
 INTERPRETER_MODULES = {
     "litert": "ai_edge_litert.interpreter",
@@ -174,8 +177,19 @@ def _choose(path: Path, packages: dict[str, str]) -> str:
     for name, package in packages.items():
         if _installed_version(package):
             return name
-    wanted = " or ".join(packages.values())
-    raise SerEdgeError(f"{path}: no interpreter for it is installed; pip install {wanted}")
+    raise SerEdgeError(f"{path}: no interpreter for it is installed; {_how_to_get(packages)}")
+
+
+def _how_to_get(packages: dict[str, str]) -> str:
+    """What to do where no interpreter is installed: there is not one for every system."""
+    is_for_tflite = "tflite-runtime" in packages.values()
+    if is_for_tflite and platform.machine() in ARM_32_BIT and sys.version_info >= (3, 12):
+        return (
+            f"none is published for Python {sys.version_info[0]}.{sys.version_info[1]} on 32-bit "
+            "ARM: install a 64-bit system, or one with Python 3.9 to 3.11 and there pip install "
+            "tflite-runtime"
+        )
+    return f"pip install {' or '.join(packages.values())}"
 
 
 def _installed_version(package: str) -> str:

@@ -19,6 +19,8 @@ UNIT = "ser-edge.service"
 DEPLOY = Path(__file__).parent / "deploy"
 SYSTEM_UNITS = Path("/etc/systemd/system")
 SYSTEM_CONFIG = Path("/etc/ser-edge/ser-edge.toml")
+# Where the Debian package puts the unit; one in SYSTEM_UNITS would hide and outlive it.
+PACKAGED = Path("/usr/lib/systemd/system") / UNIT
 BOOTED = Path("/run/systemd/system")  # is there where systemd runs the machine; sd_booted(3)
 # What ProtectHome and PrivateTmp in the unit take out of the service's sight.
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
@@ -75,6 +77,7 @@ def install_service(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.root is None:
         _require_systemd(arguments.user)
+        _require_not_packaged(arguments.user)
     elif arguments.enable:
         raise SerEdgeError("--enable starts a service of this machine; it does not go with --root")
     _write_config(plan)
@@ -178,6 +181,14 @@ def _require_systemd(user: bool) -> None:
         raise SerEdgeError(
             f"install-service: only root may: sudo {' '.join(program())} install-service; "
             "or say --user for a service of yours"
+        )
+
+
+def _require_not_packaged(user: bool) -> None:
+    if not user and PACKAGED.exists():
+        raise SerEdgeError(
+            f"{PACKAGED}: the Debian package has installed the service already; "
+            "start it: sudo systemctl enable --now ser-edge"
         )
 
 

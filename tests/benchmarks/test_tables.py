@@ -19,7 +19,10 @@ DOCUMENTS = [
     "README.md",
     *(
         f"docs/{name}.md"
-        for name in ("results", "cost", "hardware", "daemon", "configuration", "train", "convert")
+        for name in (
+            *("results", "cost", "hardware", "daemon", "enrol"),
+            *("configuration", "train", "convert", "install"),
+        )
     ),
     "edge_runtime/models/default.md",
 ]

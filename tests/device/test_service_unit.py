@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.installs.exposure import bench_exposure, exposure_table
 from edge_runtime.install import DEPLOY, UNIT
 
 MOST_EXPOSURE = 2.0  # of 10, as systemd-analyze security counts
@@ -72,6 +73,18 @@ def test_unit_is_little_exposed(tmp_path: Path) -> None:
         pytest.skip("this systemd-analyze judges no files")
     assert done.returncode == 0, done.stdout[-500:] + done.stderr
     assert "Overall exposure level" in done.stdout
+
+
+def test_exposure_is_told_with_what_adds_to_it(tmp_path: Path) -> None:
+    if "unrecognized option" in analyze("security", "--offline=true").stderr:
+        pytest.skip("this systemd-analyze judges no files")
+    result = bench_exposure(install(tmp_path))
+    assert 0 < result["exposure"] <= MOST_EXPOSURE
+    exposures = [one["exposure"] for one in result["findings"]]
+    assert exposures == sorted(exposures, reverse=True)
+    assert "PrivateNetwork=" in {one["name"] for one in result["findings"]}
+    table = exposure_table({"exposure": [result]})
+    assert table.startswith(f"exposure {result['exposure']} of 10 (OK), systemd ")
 
 
 def test_unit_is_watched_and_never_given_up() -> None:

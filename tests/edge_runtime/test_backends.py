@@ -18,6 +18,7 @@ from hypothesis.extra import numpy as hnp
 
 from edge_runtime import Classifier, SerEdgeError
 from edge_runtime.backends import BACKEND_NAMES, dequantise, load_backend, quantise
+from edge_runtime.classifier import DEFAULT_MODEL
 from edge_runtime.metadata import ModelMetadata, write_metadata
 
 DTYPES = st.sampled_from([np.int8, np.uint8, np.int16])
@@ -250,6 +251,24 @@ def test_missing_back_end_is_named_with_its_package(
     assert tflite[2].endswith("tflite-runtime is not installed: pip install tflite-runtime")
     assert onnx[0].endswith("pip install onnxruntime")
     assert onnx[3].endswith("onnxruntime is not installed: pip install onnxruntime")
+
+
+@pytest.mark.parametrize("machine", ["armv7l", "armv8l"])
+def test_where_no_interpreter_is_published_none_is_recommended(
+    machine: str, child_environment: dict[str, str]
+) -> None:
+    elsewhere = f"import platform, sys\nplatform.machine = lambda: {machine!r}\n"
+    elsewhere += "sys.version_info = (3, 13, 0)\nfor path"
+    done = subprocess.run(
+        [sys.executable, "-c", HIDE_PACKAGES.replace("for path", elsewhere, 1), DEFAULT_MODEL],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=child_environment,
+    )
+    first = done.stdout.splitlines()[0]
+    assert "none is published for Python 3.13 on 32-bit ARM: install a 64-bit system" in first
+    assert "ai-edge-litert" not in first
 
 
 @pytest.mark.parametrize(
