@@ -25,7 +25,6 @@ from edge_runtime.profiles.profile import Profile
 from edge_runtime.profiles.profile_file import write_profile
 from train.audio import read_utterance
 
-KIND = "enrol"
 CLIP_COUNTS = (1, 3, 5, 10)
 DRAWS = 5
 # Fewer emotions that have a clip to spare are no task.

@@ -8,11 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.enrol import KIND, bench_enrolment
-from benchmarks.enrol_tables import enrolment_table
+from benchmarks.enrol_tables import KIND, enrolment_table
 from benchmarks.results import load_all, store
 from edge_runtime.errors import SerEdgeError
-from train.corpora import corpora_folder
 
 MODEL = "model.int8.tflite"
 
@@ -70,6 +68,10 @@ def enrol(arguments: argparse.Namespace) -> int:
 
 
 def _is_measured(run: Path, arguments: argparse.Namespace) -> bool:
+    # Not at the top: the base install has not what reads corpora.
+    from benchmarks.enrol import bench_enrolment
+    from train.corpora import corpora_folder
+
     name = f"{run.resolve().parent.name}-{run.resolve().name}.json"
     path = arguments.results / KIND / name
     if path.is_file() and not arguments.again:

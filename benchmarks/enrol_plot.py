@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.enrol_tables import PREFIX, by_run, corpora_of, general_counts_of
+from benchmarks.enrol_tables import KIND, PREFIX, by_run, corpora_of, general_counts_of
 from benchmarks.results import Results, of_kind
 from train.plots import in_house_style, to_png
 
@@ -31,7 +31,7 @@ def enrolment_curves(results: Results) -> bytes:
     SerEdgeError
         When nothing is stored.
     """
-    stored = of_kind(results, "enrol")
+    stored = of_kind(results, KIND)
     figure = Figure(figsize=(7.0, 4.4), layout="constrained")
     axes = figure.subplots()
     for corpus in corpora_of(stored):

@@ -11,6 +11,7 @@ from benchmarks.markdown import markdown
 from benchmarks.results import Results, of_kind
 from benchmarks.system_tables import NOTHING, spread
 
+KIND = "enrol"
 Result = dict[str, Any]
 PREFIX = "test-"
 WHEN = ("before", "after")
@@ -24,7 +25,7 @@ PAIRS = {
 
 def enrolment_table(results: Results) -> str:
     """UAR before and after by corpus and number of clips, and the speaker that fares worst."""
-    stored = of_kind(results, "enrol")
+    stored = of_kind(results, KIND)
     rows = [
         [
             *("unknown corpus", "clips of each emotion", "speakers", "emotions"),
@@ -148,7 +149,7 @@ def _gained(before: list[float], after: list[float]) -> str:
 
 def cost_list(results: Results) -> str:
     """How long the fit takes, and how large a profile is."""
-    costs = [one["cost"] for one in of_kind(results, "enrol")]
+    costs = [one["cost"] for one in of_kind(results, KIND)]
     most = max(cost["clips"] for cost in costs)
     costs = [cost for cost in costs if cost["clips"] == most]
     fit = float(np.median([cost["fit_ms"] for cost in costs]))
@@ -164,7 +165,7 @@ def cost_list(results: Results) -> str:
 
 def pairs_table(results: Results) -> str:
     """What a profile does for two speakers, by corpus."""
-    stored = of_kind(results, "enrol")
+    stored = of_kind(results, KIND)
     corpora = corpora_of(stored)
     rows = [["UAR of two speakers, mean over pairs", *corpora]]
     for key, text in PAIRS.items():

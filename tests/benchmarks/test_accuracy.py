@@ -373,7 +373,8 @@ def test_the_bundled_model_alone_gives_what_is_stored(
     assert f"of {len(before)} utterances {N_UTTERANCES} drawn" in result["protocol"]
     assert result["targets"] == [targets[name] for name in result["utterances"]]
     assert set(result["speakers"]["test"]) == set(stored["speakers"]["test"])
-    assert {name.split("/")[0] for name in result["utterances"]} == {"TESS", "RAVDESS"}
+    # Drawn evenly over corpora and classes, but of a few utterances not every corpus has one.
+    assert {"TESS", "RAVDESS"} < {name.split("/")[0] for name in result["utterances"]}
     scores = result["models"]["default.tflite"]["scores"]
     same = sum(
         int(np.argmax(row)) == int(np.argmax(before[name]))

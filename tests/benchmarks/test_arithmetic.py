@@ -120,11 +120,16 @@ def test_the_gate_counts_its_frames_and_its_network() -> None:
 
 def test_the_bundled_network_counts_as_by_hand() -> None:
     counted = arithmetic_of(DEFAULT_MODEL)
-    by_position = 5 * 80 * 64 + 64 * 80 + 5 * 80 * 80  # of 63 positions
-    assert counted["CONV_2D"].macs == {"int8": 63 * by_position}
-    assert counted["DEPTHWISE_CONV_2D"].macs == {"int8": 63 * (5 * 64 + (5 + 7 + 7) * 80)}
-    assert counted["FULLY_CONNECTED"].macs == {"int8": 2 * 80 * 7}
-    assert counted["MUL"].elementary == counted["MEAN"].elementary == 63 * 80
+    # Of 125 x 80 values: into bands, 5 x 5 at strides of 2 x 4, then 3 x 3 at 2 x 2 with 16 to 24
+    # channels, 240 to 100 of them over time, three blocks, and two gates of as many.
+    into_bands, stem = 125 * 80 * 80, 63 * 20 * 25 * 16
+    planes, over_time = 32 * 10 * 16 * 24, 32 * 240 * 100
+    assert counted["CONV_2D"].macs == {
+        "int8": into_bands + stem + planes + over_time + (3 + 2) * 32 * 100 * 100
+    }
+    assert counted["DEPTHWISE_CONV_2D"].macs == {"int8": 32 * 10 * 9 * 16 + 3 * 32 * 5 * 100}
+    assert counted["FULLY_CONNECTED"].macs == {"int8": 2 * 100 * 7}
+    assert counted["MUL"].elementary == counted["MEAN"].elementary == 32 * 100
     assert all(one.is_counted for one in counted.values())
 
 

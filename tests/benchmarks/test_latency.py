@@ -68,7 +68,8 @@ def stored(measured: Path) -> dict[str, Any]:
 def onnx_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An ONNX model of the bundled one's features: mean over time, weights, softmax."""
     onnx = pytest.importorskip("onnx", reason="the onnx package makes the model")
-    metadata = replace(read_metadata(DEFAULT_MODEL), provenance={"conversion": {"target": "onnx"}})
+    told = {"conversion": {"target": "onnx"}}
+    metadata = replace(read_metadata(DEFAULT_MODEL), outputs=("scores",), provenance=told)
     frames, width = metadata.input_shape
     n_labels = len(metadata.labels)
     weights = np.random.default_rng(0).normal(size=(width, n_labels)).astype(np.float32)

@@ -89,7 +89,7 @@ def test_shows_what_is_heard_as_it_comes(browser, serve):
     status.note_event(event("end", 11))
     status.note_event(event("start", 11, label="unsure"))
     browser.wait_for(has("label", "unsure"))
-    assert "happy ends after 2.0 s" in browser.text("events")
+    browser.wait_for(has("events", "happy ends after 2.0 s"))
     status.note_hop(hop(12, label=None))
     browser.wait_for(has("label", "quiet"))
     # Said aloud by a screen reader when it changes, and the score, which always does, is not.
