@@ -7,7 +7,7 @@ SETUP := setup.cfg constraints.txt pyproject.toml
 PYTEST_ARGS ?=
 # Two test files at a time: each process that trains holds about a gigabyte.
 WORKERS ?= 2
-PYTEST := -m pytest -n $(WORKERS) --dist loadfile
+PYTEST := -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 BENCH ?= features
 MATRIX ?= --store benchmarks/results/installs/matrix.json
 SEED ?= 0

@@ -130,10 +130,16 @@ def installs(command: Command) -> None:
 
 def installs_packages(command: Command) -> None:
     verb, *packages = command.words[1:]
+    if verb in ("remove", "purge"):
+        assert packages == ["ser-edge"]
+        return
     assert verb in ("update", "install")
     tested = (ROOT / "Makefile").read_text(encoding="utf-8")
     (listed,) = re.findall(r"^TEST_PACKAGES := (.*)$", tested, re.MULTILINE)
-    assert set(packages) <= {*listed.split(), "python3-venv"}
+    built = (ROOT / "debian" / "control").read_text(encoding="utf-8")
+    needed = re.findall(r"(?:python3|lib)[a-z0-9-]*", built)
+    made = "./dist/ser-edge_*.deb"  # what `make deb` leaves
+    assert set(packages) <= {*listed.split(), *needed, "python3-venv", "git", "make", made}
 
 
 def controls_the_unit(command: Command) -> None:

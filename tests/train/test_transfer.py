@@ -64,7 +64,8 @@ def test_same_labels_start_with_the_same_scores(tiny_run, tiny_recipe, known, wi
     assert np.ptp(expected) > 0.01
     assert not np.allclose(model.predict(windows, verbose=0), expected, atol=1e-3)
     start_from(model, LABELS, Transfer(str(tiny_run)))
-    np.testing.assert_array_equal(model.predict(windows, verbose=0), expected)
+    # Threads may add in another order.
+    np.testing.assert_allclose(model.predict(windows, verbose=0), expected, rtol=0, atol=1e-6)
     assert len(model.trainable_weights) == len(known.trainable_weights)
 
 
