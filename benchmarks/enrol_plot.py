@@ -48,7 +48,7 @@ def enrolment_curves(results: Results) -> bytes:
     axes.set(title="A model that never heard the corpus learns a voice of it")
     axes.set(xlabel="enrolled clips of each emotion", ylabel="UAR on the speaker's other clips")
     axes.set(xlim=(0, None), ylim=(0, 1))
-    axes.legend(loc="lower right", title="dotted: without a profile")
+    axes.legend(loc="upper right", title="dotted: without a profile")
     return to_png(figure)
 
 

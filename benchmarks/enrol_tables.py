@@ -95,7 +95,7 @@ def _rows(of_corpus: list[Result]) -> Iterator[list[str]]:
         yield [
             *(
                 str(count),
-                str(len(rows)),
+                str(len(speakers_at(of_corpus, count))),
                 "-".join(map(str, dict.fromkeys([emotions[0], emotions[-1]]))),
             ),
             *(spread(before), spread(after), _gained(before, after)),
