@@ -57,7 +57,7 @@ def enrol(arguments: argparse.Namespace, settings: Settings) -> int:
             try:
                 _lead(arguments, settings, classifier, session, asked)
             except (StoppedError, KeyboardInterrupt) as stop:
-                _say_stopped(session)
+                _say_stopped(session, arguments.again)
                 return EXIT_INTERRUPTED if isinstance(stop, KeyboardInterrupt) else 1
         wanted = emotions or _enrolled(session, classifier)
         profile = make_profile(name, classifier, session.clips, wanted)
@@ -80,14 +80,16 @@ def _check_usage(arguments: argparse.Namespace, settings: Settings) -> None:
         )
 
 
-def _say_stopped(session: Session) -> None:
+def _say_stopped(session: Session, again: bool) -> None:
     if sys.stdout.isatty():
         print(flush=True)  # the level is still on the line
     n_lost = len(session.clips) - session.n_kept
     but = f", but not the last {n_lost}, which could not be written" if n_lost > 0 else ""
+    # With that flag it would begin anew.
+    how = "the same command without --again" if again else "the same command"
     _say(
-        f"stopped: what was recorded of {session.name} is kept, {session.n_kept} in all{but}; the "
-        "same command goes on"
+        f"stopped: what was recorded of {session.name} is kept, {session.n_kept} in all{but}; "
+        f"{how} goes on"
     )
 
 

@@ -142,8 +142,8 @@ class Profile:
             return
         raise SerEdgeError(
             f"profile {self.name}: was made with the model {self.model_id}, not with this one "
-            f"({metadata.name}@{model_hash[:8]}); enrol again: ser-edge enrol {self.name}, or use "
-            "that model: --model FILE"
+            f"({metadata.name}@{model_hash[:8]}); enrol anew: ser-edge enrol {self.name} --again, "
+            "or use that model: --model FILE"
         )
 
 

@@ -318,7 +318,7 @@ def test_a_profile_of_another_model_is_refused_by_name_and_left_aside_otherwise(
     done = ser_edge("classify", sound, "--model", other, "--profile", "anna", env=data)
     line = one_line(done)
     assert "was made with the model small@" in line
-    assert "ser-edge enrol anna" in line
+    assert "ser-edge enrol anna --again" in line
     assert done.stdout == ""
     # Nobody asked for it by name: a daemon goes on after an upgrade.
     done = ser_edge("classify", sound, "--model", other, "--format", "jsonl", env=data)
@@ -346,6 +346,20 @@ def test_enrolling_with_another_model_asks_before_it_replaces(
     assert (folder / "anna.profile").read_bytes() == before
     done = ser_edge("enrol", "anna", *options, "--again", env=data)
     assert json.loads(done.stdout)["model_id"].startswith("other@")
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_stopped_before_a_clip_it_says_which_command_goes_on(
+    ser_edge: Run, model: Path, data: dict[str, str], folder: Path
+) -> None:
+    before = (folder / "anna.profile").read_bytes()
+    enrol = ("enrol", "anna", "--model", model, "--emotions", "happy,sad,angry")
+    stopped = ser_edge(*enrol, stdin=b"q\n", env=data)
+    assert "12 in all; the same command goes on" in one_line(stopped)
+    # What was there is asked for once more, and that command again would begin anew once more.
+    again = ser_edge(*enrol, "--again", stdin=b"q\n", env=data)
+    assert "0 in all; the same command without --again goes on" in one_line(again)
+    assert (folder / "anna.profile").read_bytes() == before
 
 
 @pytest.mark.usefixtures("enrolled")
