@@ -166,6 +166,13 @@ def names_our_files(command: Command) -> None:
             assert path == str(SYSTEM_CONFIG) or path in SHIPPED_UNIT
 
 
+def links(command: Command) -> None:
+    how, made, folder = command.words[1:]
+    assert (how, folder) == ("-s", "/usr/local/bin/")
+    environments = [one.words[-1] for one in COMMANDS if "venv" in one.words]
+    assert made.removesuffix("/bin/ser-edge") in environments
+
+
 def asks_the_server(command: Command) -> None:
     (address,) = [word for word in command.words if word.startswith("http://")]
     path = address.removeprefix("http://127.0.0.1:8765")
@@ -216,6 +223,7 @@ CHECKS: dict[str, Callable[[Command], None]] = {
     "systemctl": controls_the_unit,
     "journalctl": reads_the_log,
     **dict.fromkeys(("sudoedit", "install", "rm"), names_our_files),
+    "ln": links,
     "curl": asks_the_server,
     "mosquitto_sub": subscribes,
     **dict.fromkeys(("python3", "python3.11"), runs_python),
