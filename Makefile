@@ -94,6 +94,10 @@ model: $(VENV)/.stamp-dev  ## train, convert, judge and bundle the model (needs 
 	$(call judged,$(RUN),bundled/edge-seed$(SEED),--plot docs/images/sureness.png)
 	cp $(RUN)/model.int8.tflite edge_runtime/models/default.tflite
 	$(call other_forms,$(RUN))
+	$(VENV)/bin/ser-bench figures --out docs/images
+	@if command -v chromium >/dev/null && command -v espeak-ng >/dev/null; then \
+		$(PY) -m tests.device.live_page docs/images/live-page.png; \
+	else echo "make: the picture of the live page is not taken again; that needs chromium and espeak-ng" >&2; fi
 	$(MAKE) tables
 
 systems: $(VENV)/.stamp-dev  ## train and judge the published systems by every protocol; resumable; hours
