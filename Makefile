@@ -50,9 +50,18 @@ demo: $(VENV)/.stamp-base  ## listen to the bundled recording: no microphone, no
 test: $(VENV)/.stamp-dev test-environments debian-packages  ## run all tests (PYTEST_ARGS="-k mel")
 	$(call with_environments,$(PY) $(PYTEST) $(PYTEST_ARGS))
 
-cov: $(VENV)/.stamp-dev test-environments debian-packages  ## run all tests and report the lines not reached
-	$(call with_environments,$(PY) $(PYTEST) --cov=edge_runtime --cov=train --cov=convert \
-		--cov=benchmarks --cov-report=term-missing:skip-covered --cov-report=html $(PYTEST_ARGS))
+cov: $(VENV)/.stamp-dev test-environments debian-packages  ## run all tests, and fail where too few lines and branches are reached
+	rm -f .coverage .coverage.*
+	$(call with_environments,$(PY) -m coverage run $(PYTEST) $(PYTEST_ARGS))
+	$(PY) -m coverage combine --quiet
+	$(PY) -m coverage html --quiet
+	$(PY) -m coverage json --quiet -o htmlcov/coverage.json
+	@echo "Open htmlcov/index.html to see the lines not reached."
+	@# Of some tests alone the figures say nothing.
+	$(VENV)/bin/ser-bench tested htmlcov/coverage.json \
+		$(if $(PYTEST_ARGS),,--store benchmarks/results/tested/suite.json)
+	$(if $(PYTEST_ARGS),,$(PY) -m coverage report --include='edge_runtime/*' --fail-under=90 --format=total)
+	$(if $(PYTEST_ARGS),,$(PY) -m coverage report --fail-under=80 --format=total)
 
 lint: $(VENV)/.stamp-dev  ## check the style
 	$(PY) -m ruff check .

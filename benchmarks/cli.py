@@ -32,6 +32,7 @@ def make_parser() -> argparse.ArgumentParser:
         compare,
         enrol_command,
         limit_command,
+        tested,
         walkthrough_command,
     )
     from benchmarks.installs import command as installs_command
@@ -63,6 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
     installs_command.add_parser(commands)
     debian.add_parser(commands)
     exposure.add_parser(commands)
+    tested.add_parser(commands)
     _add_tables(commands)
     return parser
 

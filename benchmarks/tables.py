@@ -34,6 +34,7 @@ from benchmarks.preparation_table import preparation_table, targets_list
 from benchmarks.results import Results, of_kind
 from benchmarks.settings_table import settings_table
 from benchmarks.system_tables import NOTHING, classes_table, runs_table, systems_table
+from benchmarks.tested import tested_table
 from edge_runtime.errors import SerEdgeError
 
 MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -200,6 +201,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "installs": installs_table,
     "debian-package": package_list,
     "exposure": exposure_table,
+    "tested": tested_table,
     "limit": limit_table,
     "limit-products": products_table,
     "hardware": hardware_table,
