@@ -106,6 +106,21 @@ def test_what_a_program_no_longer_takes_is_found() -> None:
         takes_its_parser(gone)
 
 
+def test_every_variable_is_in_the_documents() -> None:
+    said = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    # Of a command that an output runs: its page has them.
+    said += (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
+    settings = {option.variable for option in options()}
+    folders = ("edge_runtime", "train", "convert", "benchmarks", "tests")
+    read = {
+        name
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for name in re.findall(r"SER_EDGE_[A-Z_]*[A-Z]", path.read_text(encoding="utf-8"))
+    }
+    assert sorted(name for name in read - settings if name not in said) == []
+
+
 def makes(command: Command) -> None:
     dry = ["make", "-n", *command.words[1:], *(f"{k}={v}" for k, v in command.environment.items())]
     done = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=False)
