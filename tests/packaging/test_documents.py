@@ -35,7 +35,7 @@ from train.recipe import load_recipe
 from train.search.space import space_of
 
 from ..train.tones import RECIPE
-from .documents import ROOT, Block, Command, blocks, commands
+from .documents import DOCUMENTS, MARKDOWN, ROOT, Block, Command, blocks, commands
 from .messages import can_be_said
 from .stand_ins import RECIPES, furnish, furnish_with_another
 
@@ -57,6 +57,7 @@ MAIN = {
     "ser-convert": convert.cli.main,
     "ser-bench": benchmarks.cli.main,
 }
+OTHERS_FLAGS = {"--system-site-packages", "--upgrade"}  # of venv and pip
 UNIT = "ser-edge"
 SHIPPED_UNIT = (ROOT / "edge_runtime" / "deploy" / "ser-edge.service").read_text(encoding="utf-8")
 
@@ -104,6 +105,24 @@ def test_what_a_program_no_longer_takes_is_found() -> None:
     gone = dataclasses.replace(COMMANDS[0], environment={}, words=("ser-edge", "listen", "--gone"))
     with pytest.raises(pytest.fail.Exception, match="does not take this"):
         takes_its_parser(gone)
+
+
+def taken(parser: argparse.ArgumentParser) -> set[str]:
+    flags: set[str] = set()
+    for action in parser._actions:
+        flags.update(action.option_strings)
+        if isinstance(action, argparse._SubParsersAction):
+            flags.update(*(taken(inner) for inner in action.choices.values()))
+    return flags
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_a_flag_that_prose_names_is_taken(path: Path) -> None:
+    inline = [one for token in MARKDOWN.parse(path.read_text()) for one in token.children or []]
+    code = [one.content for one in inline if one.type == "code_inline"]
+    named = {flag for text in code for flag in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", text)}
+    known = {flag for make_parser in PARSERS.values() for flag in taken(make_parser())}
+    assert sorted(named - known - OTHERS_FLAGS) == []
 
 
 def test_every_variable_is_in_the_documents() -> None:
