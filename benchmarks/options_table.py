@@ -52,7 +52,7 @@ def _usage(action: argparse.Action) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("%%", "%").replace("|", "\\|")
+    return text.replace("%%", "%")
 
 
 def _sentence(text: str) -> str:

@@ -20,7 +20,7 @@ def settings_table(_results: Results) -> str:
 
 def _row(option: Option) -> list[str]:
     limits = f" ({option.wanted})" if option.choices or option.type in (int, float) else ""
-    text = f"{option.text}{limits}".replace("|", "\\|")
+    text = f"{option.text}{limits}"
     return [f"`{option.name}`", f"`{option.flag}`", _default(option), text]
 
 
