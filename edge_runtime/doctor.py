@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 
 from edge_runtime.checks import Check
+from edge_runtime.quiet import say
 
 WIDTH = 26  # of the names
 
@@ -36,7 +36,7 @@ def doctor(arguments: argparse.Namespace) -> int:
         else:
             print(_as_text(check), flush=True)
     summary = f"{counts['ok']} ok, {counts['warn']} to better, {counts['fail']} to mend"
-    print(f"ser-edge: {summary}", file=sys.stderr)
+    say(f"ser-edge: {summary}")
     return 1 if counts["fail"] else 0
 
 

@@ -432,7 +432,7 @@ def test_full_disk_under_standard_output_fails_in_one_line(
         pytest.skip("there is no /dev/full")
     for command in ("info", f"classify {sound}"):
         done = shell(f"$SER_EDGE {command} > /dev/full", child_environment)
-        assert "No space left" in error_line(done)
+        assert "standard output: cannot be written: No space left" in error_line(done)
 
 
 @posix_only
