@@ -54,6 +54,7 @@ class Service:
         self._reload = False
         self._next_watchdog = 0.0
         self._n_seconds = 0.0
+        self._losses_before = (0, 0.0)  # under microphones that a reload has replaced
         self._engine = Engine(self._settings, say)
         try:
             self._microphone, self._reader = self._open(self._settings, self._engine.sample_rate)
@@ -114,7 +115,12 @@ class Service:
         elif self._microphone is not None and self._microphone.state in NO_SOUND:
             self._engine.pause()
         if self._microphone is not None:
-            self._engine.note_losses(self._microphone.overflows, self._reader.dropped_seconds)
+            self._engine.note_losses(*self._losses(self._microphone))
+
+    def _losses(self, microphone: LiveMicrophone) -> tuple[int, float]:
+        """Overflows and seconds dropped since the start, under earlier microphones too."""
+        overflows, dropped_seconds = self._losses_before
+        return overflows + microphone.overflows, dropped_seconds + self._reader.dropped_seconds
 
     def _open(self, settings: Settings, sample_rate: int) -> tuple[LiveMicrophone | None, Reader]:
         source = open_source(settings, sample_rate, self._engine.note_source)
@@ -155,6 +161,8 @@ class Service:
             opened[1].close()
             raise
         self._reader.close()
+        if self._microphone is not None:
+            self._losses_before = self._losses(self._microphone)
         self._engine.pause()
         self._settings = settings
         self._microphone, self._reader = opened

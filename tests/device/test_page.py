@@ -147,12 +147,13 @@ def test_tells_the_state_of_everything(browser, serve):
     status = Status(about, [outlet])
     status.note_source("listening", "")
     status.note_hop(hop(0))
-    status.counts["overflows"] = 3
+    status.note_losses(3, 1.5)
     for number in range(5):
         outlet.put(event("start", number))
     try:
         browser.go(serve(status).url)
         browser.wait_for(has("facts", "% of a core"))
+        browser.wait_for(has("facts", "3 times by the device, 1.5 s here"))
         browser.wait_for(has("outputs", "nobody answers at port 1883"))
     finally:
         outlet.close(0.1)

@@ -188,6 +188,7 @@
     const classified = hops.filter((hop) => hop.scores);
     const last = classified[classified.length - 1];
     const figures = about.figures || {};
+    const dropped = counts["dropped milliseconds"];
     const facts = [
       ["source", `${about.source}: ${status.source.state}`, status.source.state !== "listening"],
       ["model", about.model],
@@ -200,7 +201,8 @@
       ["temperature", Number.isFinite(machine.temperature_celsius) ? `${machine.temperature_celsius.toFixed(0)} °C` : "not told by this machine"],
       ["running for", duration(status.uptime_seconds)],
       ["windows", `${counts.inferences} classified of ${counts.hops}`],
-      ["sound lost", `${counts.overflows} times`, counts.overflows > 0],
+      ["sound lost", `${counts.overflows} times by the device, ${(dropped / 1000).toFixed(1)} s here`,
+        counts.overflows > 0 || dropped > 0],
       ["version", about.version],
     ].filter(([, value]) => value !== undefined && value !== null && value !== "");
     const list = at("facts");
