@@ -123,9 +123,14 @@ class Service:
         return overflows + microphone.overflows, dropped_seconds + self._reader.dropped_seconds
 
     def _open(self, settings: Settings, sample_rate: int) -> tuple[LiveMicrophone | None, Reader]:
-        source = open_source(settings, sample_rate, self._engine.note_source)
+        source = open_source(settings, sample_rate, self._note_source)
         microphone = source if isinstance(source, LiveMicrophone) else None
         return microphone, Reader(source, waits=microphone is None)
+
+    def _note_source(self, state: str, detail: str) -> None:
+        """Take the state of the source, on whichever thread reads it."""
+        self._engine.note_source(state, detail)
+        notify.status(f"{state}: {detail}")
 
     def _describe(self) -> str:
         if self._microphone is not None:
@@ -191,9 +196,9 @@ class Service:
         self._reload = True
 
     def _explain_no_event(self) -> None:
-        source = self._settings.source.source
-        if self._stop or source == "mic" or self.status.counts["events"]:
+        if self._stop or self._microphone is not None or self.status.counts["events"]:
             return
+        source = self._describe()
         window = self._engine.window_seconds
         if self._n_seconds < window:
             raise SerEdgeError(

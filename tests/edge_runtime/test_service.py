@@ -118,8 +118,8 @@ def test_the_service_manager_is_told_of_readiness_life_reload_and_end(
     config: Path, notified, speech
 ) -> None:
     environment, receiver = notified
-    environment["WATCHDOG_USEC"] = "30000000"
     with Daemon(*PIPE, "--config", config, env=environment) as daemon:
+        messages_until(receiver, "STATUS=listening: standard input")
         messages_until(receiver, "READY=1")
         messages_until(receiver, "WATCHDOG=1")
         daemon.signal("SIGHUP")
