@@ -325,18 +325,25 @@ class Option:
             if lowered in ("0", "false", "no", "off"):
                 return False
             raise ValueError(text)
-        return self.check(self.type(text))
+        return self.check(text if self.type is Path else self.type(text))
 
     def check(self, value: Any) -> Any:
         """Check a value that has a type, as the configuration file gives it.
+
+        Returns
+        -------
+        object
+            The value; None for an empty text where nothing is the default, as the example has it.
 
         Raises
         ------
         ValueError
             When it does not fit.
         """
+        if value == "" and self.default is None:
+            return None
         if self.type is Path and isinstance(value, str):
-            value = Path(value)
+            value = _path(value)
         if self.type is float and type(value) is int:
             value = float(value)
         if self.name == "device" and type(value) is int:
@@ -355,6 +362,14 @@ class Option:
             and (self.above is None or value > self.above)
             and value == value  # NaN passes no comparison, but one without limits
         )
+
+
+def _path(text: str) -> Path:
+    """A path, below the user's home where it begins with ~: no shell has seen to that in a file."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # there is no such home
+        return Path(text)
 
 
 def options() -> tuple[Option, ...]:
