@@ -25,6 +25,8 @@ WATCHDOG_SECONDS = 1.0
 # What a microphone hands over at a time: long blocks cost less, short ones come sooner.
 SHORTEST_BLOCK_SECONDS, LONGEST_BLOCK_SECONDS = 0.02, 0.25
 NO_SOUND = ("lost", "frozen")
+# Opening a device takes seconds at worst. A thread that the sound system keeps for longer is lost.
+HUNG_SECONDS = 60.0
 SIGNALLED_CLOSE_SECONDS = 0.8  # a signalled end is to take less than two
 CLOSE_SECONDS = 30.0  # where the source ended by itself, outputs may take their time
 Loader = Callable[[], Settings]
@@ -54,6 +56,7 @@ class Service:
         self._reload = False
         self._next_watchdog = 0.0
         self._n_seconds = 0.0
+        self._n_signs = self._turns_without_sign = 0
         self._losses_before = (0, 0.0)  # under microphones that a reload has replaced
         self._engine = Engine(self._settings, say)
         try:
@@ -112,10 +115,27 @@ class Service:
         if chunk is not None:
             self._n_seconds += len(chunk.samples) / self._engine.sample_rate
             self._engine.hear(chunk)
-        elif self._microphone is not None and self._microphone.state in NO_SOUND:
-            self._engine.pause()
+        elif self._microphone is not None:
+            self._require_life(self._microphone)
+            if self._microphone.state in NO_SOUND:
+                self._engine.pause()
         if self._microphone is not None:
             self._engine.note_losses(*self._losses(self._microphone))
+
+    def _require_life(self, microphone: LiveMicrophone) -> None:
+        """End where the sound system hangs for good: a new process can open it anew, this cannot.
+
+        Counted in turns: while this process was stopped, time passed for nobody in it.
+        """
+        if self._reader.n_signs != self._n_signs:
+            self._n_signs, self._turns_without_sign = self._reader.n_signs, 0
+        self._turns_without_sign += 1
+        if self._turns_without_sign * TAKE_SECONDS >= HUNG_SECONDS:
+            raise SerEdgeError(
+                f"microphone {microphone.device_name!r}: the sound system has hung for "
+                f"{HUNG_SECONDS:g} s and keeps ser-edge from it; start ser-edge again, as the "
+                "service does, and if that does not help, the sound server or the machine"
+            )
 
     def _losses(self, microphone: LiveMicrophone) -> tuple[int, float]:
         """Overflows and seconds dropped since the start, under earlier microphones too."""
@@ -171,6 +191,7 @@ class Service:
         self._engine.pause()
         self._settings = settings
         self._microphone, self._reader = opened
+        self._turns_without_sign = 0
         self._reader.start()
         self._say(f"listening to {self._describe()}")
 
