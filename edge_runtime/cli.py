@@ -171,7 +171,8 @@ def add_options(parser: argparse.ArgumentParser, keys: Collection[str] | None = 
 
 
 def _add_option(group: Any, option: Option) -> None:
-    stated = "" if option.default in (None, "") else f" (default: {option.default})"
+    default = str(option.default).lower() if option.type is bool else option.default
+    stated = "" if default in (None, "") else f" (default: {default})"
     text = f"{option.text}{stated}".replace("%", "%%")
     if option.type is bool:
         group.add_argument(
@@ -179,7 +180,7 @@ def _add_option(group: Any, option: Option) -> None:
             dest=option.key,
             action=argparse.BooleanOptionalAction,
             default=None,
-            help=option.text,
+            help=text,
         )
         return
     group.add_argument(

@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 import typing
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Optional
 
 from edge_runtime.backends import BACKEND_NAMES, MAX_THREADS
-from edge_runtime.gates import GATE_NAMES
+from edge_runtime.gates.choice import GATE_NAMES, HANGOVER_SECONDS, MAX_HANGOVER_SECONDS
 from edge_runtime.listener import LEAST_SPEECH_SECONDS, MAX_HOP_SECONDS
 from edge_runtime.sources.pcm_stream import DTYPES
 
@@ -101,7 +102,10 @@ class GateSettings:
         most=60.0,
     )
     hangover: float = _setting(
-        1.0, "seconds that the gate stays open after speech", least=0.0, most=60.0
+        HANGOVER_SECONDS,
+        "seconds that the gate stays open after speech",
+        least=0.0,
+        most=MAX_HANGOVER_SECONDS,
     )
 
 
@@ -372,13 +376,14 @@ def _path(text: str) -> Path:
         return Path(text)
 
 
+@lru_cache(maxsize=1)  # asked for by every command line, ten times
 def options() -> tuple[Option, ...]:
     """Every setting, in the order of the sections."""
-    return tuple(
-        _option(name, entry, typing.get_type_hints(section)[entry.name])
-        for name, section in SECTIONS.items()
-        for entry in dataclasses.fields(section)
-    )
+    every = []
+    for name, section in SECTIONS.items():
+        hints = typing.get_type_hints(section)
+        every += [_option(name, entry, hints[entry.name]) for entry in dataclasses.fields(section)]
+    return tuple(every)
 
 
 def _option(section: str, entry: Any, hint: Any) -> Option:
