@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.quiet import say
+from edge_runtime.sources.audio_file import printable
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -54,7 +55,7 @@ def run_program(
             sys.stdout.flush()
         return status
     except SerEdgeError as error:
-        say(f"{name}: {error}")
+        say(f"{name}: {printable(str(error))}")
         return EXIT_FAILED
     except ModuleNotFoundError as error:
         if not extra:
