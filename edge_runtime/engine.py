@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -167,6 +168,9 @@ class Engine:
         self.status.renew(about, tuple(self._outlets.values()))
         if self._web is not None:
             self._web.renew()
+        # An MQTT client and its output hold each other, and two sockets until they are collected,
+        # which in a process that allocates so little may be never.
+        gc.collect()
 
     def stop_waiting(self) -> None:
         """From now on wait for no output; safe in a signal handler."""

@@ -19,6 +19,7 @@ from edge_runtime.classifier import DEFAULT_MODEL
 
 from ..daemon import ROOT, Daemon
 from ..disks import small_disk
+from ..some_events import wait_until
 
 PIPE = ("--source", "-", "--gate", "off", "--decision-minimum-count", "1")
 JSONL = (*PIPE, "--format", "jsonl")
@@ -228,6 +229,34 @@ def test_another_model_is_taken_at_reload(
         kinds = [(event["kind"], event["model"][:5]) for event in daemon.events]
     assert ("end", "first") in kinds
     assert kinds.index(("end", "first")) < kinds.index(("start", "secon"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="there is no /proc")
+def test_reloads_leave_no_descriptor_behind(config: Path, speech) -> None:
+    pytest.importorskip("paho.mqtt.client")
+    n_reloads = 0
+
+    def reload(text: str) -> int:
+        nonlocal n_reloads
+        config.write_text(text)
+        daemon.signal("SIGHUP")
+        daemon.push(speech(0.5))
+        n_reloads += 1
+        wait_until(lambda: sum("reloaded: " in line for line in daemon.log) == n_reloads)
+        return len(list(Path(f"/proc/{daemon.process.pid}/fd").iterdir()))
+
+    with Daemon(*JSONL, "--config", config) as daemon:
+        daemon.is_listening()
+        for number in range(10):
+            n_held = reload(f'[mqtt]\nhost = "127.0.0.1"\nport = {number + 1}\n')
+        number = 0
+        while n_held >= 12 and number < 20:  # the library's threads end by themselves, in a moment
+            number += 1
+            time.sleep(0.5)
+            n_held = reload(f"[gate]\nhangover = {number}\n")
+        daemon.signal("SIGTERM")
+        assert daemon.wait() == 0
+    assert n_held < 12
 
 
 # --- disks --------------------------------------------------------------------------------------
