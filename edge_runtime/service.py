@@ -1,14 +1,18 @@
-"""The daemon: reads, classifies, tells; reloads at SIGHUP and ends in order at SIGTERM."""
+"""The daemon: reads, classifies, tells; reloads at SIGHUP and ends in order at SIGTERM.
+
+A terminal that is closed ends it, too.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, Union
 
 from edge_runtime import notify
 from edge_runtime.classifier import DEFAULT_MODEL
@@ -30,6 +34,7 @@ HUNG_SECONDS = 60.0
 SIGNALLED_CLOSE_SECONDS = 0.8  # a signalled end is to take less than two
 CLOSE_SECONDS = 30.0  # where the source ended by itself, outputs may take their time
 Loader = Callable[[], Settings]
+Handler = Callable[[int, Union[FrameType, None]], None]
 
 
 class Service:
@@ -56,6 +61,7 @@ class Service:
         self._reload = False
         self._next_watchdog = 0.0
         self._n_seconds = 0.0
+        self._terminals = [number for number in (0, 1, 2) if os.isatty(number)]
         self._n_signs = self._turns_without_sign = 0
         self._losses_before = (0, 0.0)  # under microphones that a reload has replaced
         self._engine = Engine(self._settings, say)
@@ -202,7 +208,10 @@ class Service:
             notify.watchdog()
 
     def _take_signals(self) -> dict[int, Any]:
-        wanted = {signal.SIGTERM: self._on_stop, signal.SIGINT: self._on_stop}
+        wanted: dict[int, Handler] = {
+            signal.SIGTERM: self._on_stop,
+            signal.SIGINT: self._on_stop,
+        }
         if hasattr(signal, "SIGHUP"):
             wanted[signal.SIGHUP] = self._on_reload
         return {number: signal.signal(number, handler) for number, handler in wanted.items()}
@@ -213,8 +222,12 @@ class Service:
         self._stop = True
         self._engine.stop_waiting()
 
-    def _on_reload(self, _number: int, _frame: FrameType | None) -> None:
-        self._reload = True
+    def _on_reload(self, number: int, frame: FrameType | None) -> None:
+        # The same signal says that the terminal is gone: nobody sees any more that it listens.
+        if self._terminals and not any(map(os.isatty, self._terminals)):
+            self._on_stop(number, frame)
+        else:
+            self._reload = True
 
     def _explain_no_event(self) -> None:
         if self._stop or self._microphone is not None or self.status.counts["events"]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -229,6 +233,35 @@ def test_another_model_is_taken_at_reload(
         kinds = [(event["kind"], event["model"][:5]) for event in daemon.events]
     assert ("end", "first") in kinds
     assert kinds.index(("end", "first")) < kinds.index(("start", "secon"))
+
+
+def test_a_terminal_that_is_closed_ends_the_daemon_and_a_reload_in_it_does_not() -> None:
+    """The log is on the terminal, as where standard output goes to a file."""
+    ours, theirs = pty.openpty()
+
+    def take_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+    command = [sys.executable, "-m", "edge_runtime.cli", "listen", *JSONL]
+    daemon = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        preexec_fn=take_terminal,
+    )
+    os.close(theirs)
+    with daemon, os.fdopen(ours, "rb", buffering=0) as terminal:
+        said = b""
+        while b"listening to" not in said:
+            said += terminal.read(1000)
+        daemon.send_signal(signal.SIGHUP)
+        while b"reloaded: " not in said:
+            said += terminal.read(1000)
+        terminal.close()
+        assert daemon.wait(30) == 0
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="there is no /proc")
