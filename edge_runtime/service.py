@@ -179,7 +179,10 @@ class Service:
         metadata = read_metadata(settings.model.file or DEFAULT_MODEL)
         sample_rate = metadata.features.sample_rate
         is_same_rate = sample_rate == self._engine.sample_rate
-        if settings.source == self._settings.source and is_same_rate:
+        is_same_block = self._microphone is None or _block_seconds(settings) == _block_seconds(
+            self._settings
+        )
+        if settings.source == self._settings.source and is_same_rate and is_same_block:
             self._engine.renew(settings)
             self._settings = settings
             return
@@ -242,6 +245,12 @@ class Service:
         self._say(f"{source}: no speech in {self._n_seconds:.2f} s")
 
 
+def _block_seconds(settings: Settings) -> float:
+    """What a microphone hands over at a time: half a hop, so that a decision is not late."""
+    half_hop = (settings.model.hop or 2.0 * LONGEST_BLOCK_SECONDS) / 2.0
+    return min(LONGEST_BLOCK_SECONDS, max(SHORTEST_BLOCK_SECONDS, half_hop))
+
+
 def open_source(settings: Settings, sample_rate: int, report: Callable[[str, str], None]) -> Source:
     """Open where the sound comes from.
 
@@ -256,8 +265,7 @@ def open_source(settings: Settings, sample_rate: int, report: Callable[[str, str
     """
     chosen = settings.source
     if chosen.source == "mic":
-        half_hop = (settings.model.hop or 2.0 * LONGEST_BLOCK_SECONDS) / 2.0
-        block = min(LONGEST_BLOCK_SECONDS, max(SHORTEST_BLOCK_SECONDS, half_hop))
+        block = _block_seconds(settings)
         return LiveMicrophone(
             chosen.device, sample_rate, report, chosen.channel, block, wait=chosen.wait
         )
