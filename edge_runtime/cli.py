@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from edge_runtime import __version__
 from edge_runtime.commands import classify, devices, enrol, info, listen, profiles
@@ -26,6 +26,7 @@ from edge_runtime.settings import ENVIRONMENT, Option, options
 MODEL_KEYS = ("model.file", "model.backend", "model.threads")
 PROFILE_KEYS = ("profile.name", "profile.dir")
 FORMAT_KEY = "output.format"
+EXIT_USAGE = 2
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,9 +34,19 @@ def main(argv: list[str] | None = None) -> int:
     return run_program("ser-edge", make_parser, argv)
 
 
-def make_parser() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """Tells a wrong flag in one line, not below all that there are."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and end with status 2."""
+        if self.format_usage().count("\n") > 1:
+            self.exit(EXIT_USAGE, f"{self.prog}: error: {message}; see: {self.prog} --help\n")
+        super().error(message)
+
+
+def make_parser() -> Parser:
     """Make the parser of ``ser-edge``."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ser-edge",
         description="Recognise emotion in speech on a small device.",
         epilog=f"Every option can be set in the environment too: --model as {ENVIRONMENT}MODEL.",
@@ -171,7 +182,8 @@ def add_options(parser: argparse.ArgumentParser, keys: Collection[str] | None = 
 
 
 def _add_option(group: Any, option: Option) -> None:
-    stated = "" if option.default in (None, "") else f" (default: {option.default})"
+    default = str(option.default).lower() if option.type is bool else option.default
+    stated = "" if default in (None, "") else f" (default: {default})"
     text = f"{option.text}{stated}".replace("%", "%%")
     if option.type is bool:
         group.add_argument(
@@ -179,7 +191,7 @@ def _add_option(group: Any, option: Option) -> None:
             dest=option.key,
             action=argparse.BooleanOptionalAction,
             default=None,
-            help=option.text,
+            help=text,
         )
         return
     group.add_argument(

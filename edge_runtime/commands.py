@@ -125,4 +125,4 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 
 
 def _say(line: str) -> None:
-    say(f"ser-edge: {line}")
+    say(f"ser-edge: {printable(line)}")

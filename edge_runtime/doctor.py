@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 
+from edge_runtime import config
 from edge_runtime.checks import Check
+from edge_runtime.quiet import say
 
 WIDTH = 26  # of the names
+FORMAT_KEY = "output.format"
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -29,21 +31,23 @@ def doctor(arguments: argparse.Namespace) -> int:
     """
     counts: Counter[str] = Counter()
     given = vars(arguments)
+    # Not of the configuration, which is looked at, and may have a fault.
+    form = config.load(flags={FORMAT_KEY: given[FORMAT_KEY]}).output.format
     for check in _checks(given["config"], given["source.device"], given["model.file"]):
         counts[check.outcome] += 1
-        if given["output.format"] == "jsonl":
+        if form == "jsonl":
             print(json.dumps(dataclasses.asdict(check)), flush=True)
         else:
             print(_as_text(check), flush=True)
     summary = f"{counts['ok']} ok, {counts['warn']} to better, {counts['fail']} to mend"
-    print(f"ser-edge: {summary}", file=sys.stderr)
+    say(f"ser-edge: {summary}")
     return 1 if counts["fail"] else 0
 
 
-def _checks(config: Path | None, device: str | None, model: Path | None) -> list[Check]:
+def _checks(path: Path | None, device: str | None, model: Path | None) -> list[Check]:
     from edge_runtime.checks import machine, software, sound
 
-    settings, configured = software.configuration(config)
+    settings, configured = software.configuration(path)
     source = settings.source
     if model is not None:
         chosen = dataclasses.replace(settings.model, file=model)

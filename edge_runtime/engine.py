@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -111,13 +112,17 @@ class Engine:
         self._tell(self._listener.reset())
 
     def note_losses(self, overflows: int, dropped_seconds: float) -> None:
-        """Take how much sound was lost so far because this machine was too busy."""
-        dropped = round(1000.0 * dropped_seconds)
-        counts = self.status.counts
-        if (overflows, dropped) == (counts["overflows"], counts["dropped milliseconds"]):
-            return
-        counts["overflows"], counts["dropped milliseconds"] = overflows, dropped
-        if time.monotonic() - self._losses_said >= LOSSES_SECONDS:
+        """Take how much sound was lost since the start because this machine was too busy.
+
+        Parameters
+        ----------
+        overflows : int
+            How often the device lost sound.
+        dropped_seconds : float
+            What came and was thrown away.
+        """
+        is_more = self.status.note_losses(overflows, dropped_seconds)
+        if is_more and time.monotonic() - self._losses_said >= LOSSES_SECONDS:
             self._losses_said = time.monotonic()
             self._say(
                 f"sound was lost ({overflows} overflows of the device, {dropped_seconds:.1f} s "
@@ -163,6 +168,9 @@ class Engine:
         self.status.renew(about, tuple(self._outlets.values()))
         if self._web is not None:
             self._web.renew()
+        # An MQTT client and its output hold each other, and two sockets until they are collected,
+        # which in a process that allocates so little may be never.
+        gc.collect()
 
     def stop_waiting(self) -> None:
         """From now on wait for no output; safe in a signal handler."""

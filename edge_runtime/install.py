@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edge_runtime.atomic import replacing
 from edge_runtime.errors import SerEdgeError
+from edge_runtime.quiet import say
 
 UNIT = "ser-edge.service"
 DEPLOY = Path(__file__).parent / "deploy"
@@ -221,7 +222,7 @@ def _write_unit(plan: Plan) -> None:
         _write(path, new)
         _say(f"wrote {path}" if old is None else f"replaced {path}, where it differed:")
         for line in _difference(old or new, new):
-            print(f"    {line}", file=sys.stderr)
+            say(f"    {line}")
     for drop_in in sorted(Path(f"{path}.d").glob("*.conf")):
         _say(f"kept {drop_in}: it still changes the service")
 
@@ -301,4 +302,4 @@ def _quoted(word: str) -> str:
 
 
 def _say(line: str) -> None:
-    print(f"ser-edge: {line}", file=sys.stderr)
+    say(f"ser-edge: {line}")

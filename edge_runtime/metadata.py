@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.atomic import replacing
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.features import FeatureConfig
 
@@ -297,15 +298,13 @@ def write_metadata(path: str | os.PathLike[str], metadata: ModelMetadata) -> Non
     describers = {".tflite": _describe_tflite, ".onnx": _describe_onnx}
     if path.suffix not in describers:
         raise SerEdgeError(f"{path}: a model file ends in .tflite or .onnx")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
+    own = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
     try:
-        temporary.write_bytes(describers[path.suffix](path, metadata))
-        temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-        temporary.replace(path)
+        with replacing(path, own) as temporary:
+            temporary.write_bytes(describers[path.suffix](path, metadata))
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
     except OSError as error:
         raise SerEdgeError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read_tflite(path: Path) -> str | None:

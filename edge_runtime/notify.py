@@ -6,7 +6,7 @@ listen is no reason to stop listening to the microphone.
 
 References
 ----------
-sd_notify(3) and sd_watchdog_enabled(3) of systemd.
+sd_notify(3) of systemd.
 """
 
 from __future__ import annotations
@@ -19,19 +19,13 @@ from contextlib import suppress
 SEND_SECONDS = 1.0  # the manager's queue is full only while it hangs itself
 
 
-def ready(text: str = "") -> None:
-    """Say that the daemon listens now, after its start or after a reload.
-
-    Parameters
-    ----------
-    text : str
-        What it does, for ``systemctl status``; see `status`.
-    """
-    _send("READY=1", *_status(text))
+def ready() -> None:
+    """Say that the daemon listens now, after its start or after a reload."""
+    _send("READY=1")
 
 
 def watchdog() -> None:
-    """Say that the daemon is alive; due before every `watchdog_seconds` are over."""
+    """Say that the daemon is alive; the unit's WatchdogSec says how often it must."""
     _send("WATCHDOG=1")
 
 
@@ -53,33 +47,15 @@ def status(text: str) -> None:
     text : str
         Shown by ``systemctl status``; line breaks become spaces.
     """
-    _send(*_status(text))
-
-
-def watchdog_seconds() -> float | None:
-    """Give the time within which the manager expects a sign of life.
-
-    Returns
-    -------
-    float or None
-        Seconds, > 0; call `watchdog` at least twice in that time. None when this process is not
-        watched.
-    """
-    watched = os.environ.get("WATCHDOG_PID", "")
-    microseconds = os.environ.get("WATCHDOG_USEC", "")
-    if watched not in ("", str(os.getpid())) or not microseconds.isdecimal():
-        return None
-    return int(microseconds) / 1e6 or None
-
-
-def _status(text: str) -> list[str]:
     # A line break would begin another message.
-    return [f"STATUS={' '.join(text.split())}"] if text else []
+    told = " ".join(text.split())
+    if told:
+        _send(f"STATUS={told}")
 
 
 def _send(*lines: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET", "")
-    if address[:1] not in ("/", "@") or not lines:
+    if address[:1] not in ("/", "@"):
         return
     if address.startswith("@"):  # in Linux' abstract namespace, not a file
         address = "\0" + address[1:]

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import io
 import os
 import sys
 from collections.abc import Callable
 
 from edge_runtime.errors import SerEdgeError
+from edge_runtime.quiet import say
+from edge_runtime.sources.audio_file import printable
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
 def run_program(
@@ -51,15 +55,12 @@ def run_program(
             sys.stdout.flush()
         return status
     except SerEdgeError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        say(f"{name}: {printable(str(error))}")
         return EXIT_FAILED
     except ModuleNotFoundError as error:
         if not extra:
             raise
-        print(
-            f"{name}: {error.name} is not installed: pip install 'ser-edge[{extra}]'",
-            file=sys.stderr,
-        )
+        say(f"{name}: {error.name} is not installed: pip install 'ser-edge[{extra}]'")
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -67,9 +68,18 @@ def run_program(
         _discard_output()
         return 0
     except OSError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        say(f"{name}: {_in_words(error)}")
         _discard_output()
         return EXIT_FAILED
+
+
+def _in_words(error: OSError) -> str:
+    """Name what could not be read or written: standard output, where a full disk names no file."""
+    if error.filename is None and error.errno in FULL_DISK:
+        return (
+            f"standard output: cannot be written: {error.strerror}; make room, or write elsewhere"
+        )
+    return str(error)
 
 
 def _parsed(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:

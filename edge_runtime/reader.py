@@ -54,10 +54,14 @@ class Reader:
         Sound thrown away because whoever takes it was behind.
     error : Exception or None
         What ended the source, if not its end.
+    n_signs : int
+        How often the source has given anything, be it an empty chunk: it rises while the thread
+        that reads is alive.
     """
 
     def __init__(self, source: Source, seconds: float = 10.0, waits: bool = False) -> None:
         self.error: Exception | None = None
+        self.n_signs = 0
         self._source = source
         self._capacity = max(1, int(seconds * source.sample_rate))
         self._waits = waits
@@ -151,6 +155,7 @@ class Reader:
         for samples in self._source.chunks():
             if self._closed:
                 return
+            self.n_signs += 1
             if len(samples):
                 chunk = Chunk(samples, self._source.gaps != gaps, time.monotonic())
                 gaps = self._source.gaps

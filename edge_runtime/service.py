@@ -1,14 +1,18 @@
-"""The daemon: reads, classifies, tells; reloads at SIGHUP and ends in order at SIGTERM."""
+"""The daemon: reads, classifies, tells; reloads at SIGHUP and ends in order at SIGTERM.
+
+A terminal that is closed ends it, too.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, Union
 
 from edge_runtime import notify
 from edge_runtime.classifier import DEFAULT_MODEL
@@ -25,9 +29,12 @@ WATCHDOG_SECONDS = 1.0
 # What a microphone hands over at a time: long blocks cost less, short ones come sooner.
 SHORTEST_BLOCK_SECONDS, LONGEST_BLOCK_SECONDS = 0.02, 0.25
 NO_SOUND = ("lost", "frozen")
+# Opening a device takes seconds at worst. A thread that the sound system keeps for longer is lost.
+HUNG_SECONDS = 60.0
 SIGNALLED_CLOSE_SECONDS = 0.8  # a signalled end is to take less than two
 CLOSE_SECONDS = 30.0  # where the source ended by itself, outputs may take their time
 Loader = Callable[[], Settings]
+Handler = Callable[[int, Union[FrameType, None]], None]
 
 
 class Service:
@@ -54,6 +61,9 @@ class Service:
         self._reload = False
         self._next_watchdog = 0.0
         self._n_seconds = 0.0
+        self._terminals = [number for number in (0, 1, 2) if os.isatty(number)]
+        self._n_signs = self._turns_without_sign = 0
+        self._losses_before = (0, 0.0)  # under microphones that a reload has replaced
         self._engine = Engine(self._settings, say)
         try:
             self._microphone, self._reader = self._open(self._settings, self._engine.sample_rate)
@@ -111,15 +121,42 @@ class Service:
         if chunk is not None:
             self._n_seconds += len(chunk.samples) / self._engine.sample_rate
             self._engine.hear(chunk)
-        elif self._microphone is not None and self._microphone.state in NO_SOUND:
-            self._engine.pause()
+        elif self._microphone is not None:
+            self._require_life(self._microphone)
+            if self._microphone.state in NO_SOUND:
+                self._engine.pause()
         if self._microphone is not None:
-            self._engine.note_losses(self._microphone.overflows, self._reader.dropped_seconds)
+            self._engine.note_losses(*self._losses(self._microphone))
+
+    def _require_life(self, microphone: LiveMicrophone) -> None:
+        """End where the sound system hangs for good: a new process can open it anew, this cannot.
+
+        Counted in turns: while this process was stopped, time passed for nobody in it.
+        """
+        if self._reader.n_signs != self._n_signs:
+            self._n_signs, self._turns_without_sign = self._reader.n_signs, 0
+        self._turns_without_sign += 1
+        if self._turns_without_sign * TAKE_SECONDS >= HUNG_SECONDS:
+            raise SerEdgeError(
+                f"microphone {microphone.device_name!r}: the sound system has hung for "
+                f"{HUNG_SECONDS:g} s and keeps ser-edge from it; start ser-edge again, as the "
+                "service does, and if that does not help, the sound server or the machine"
+            )
+
+    def _losses(self, microphone: LiveMicrophone) -> tuple[int, float]:
+        """Overflows and seconds dropped since the start, under earlier microphones too."""
+        overflows, dropped_seconds = self._losses_before
+        return overflows + microphone.overflows, dropped_seconds + self._reader.dropped_seconds
 
     def _open(self, settings: Settings, sample_rate: int) -> tuple[LiveMicrophone | None, Reader]:
-        source = open_source(settings, sample_rate, self._engine.note_source)
+        source = open_source(settings, sample_rate, self._note_source)
         microphone = source if isinstance(source, LiveMicrophone) else None
         return microphone, Reader(source, waits=microphone is None)
+
+    def _note_source(self, state: str, detail: str) -> None:
+        """Take the state of the source, on whichever thread reads it."""
+        self._engine.note_source(state, detail)
+        notify.status(f"{state}: {detail}")
 
     def _describe(self) -> str:
         if self._microphone is not None:
@@ -142,7 +179,10 @@ class Service:
         metadata = read_metadata(settings.model.file or DEFAULT_MODEL)
         sample_rate = metadata.features.sample_rate
         is_same_rate = sample_rate == self._engine.sample_rate
-        if settings.source == self._settings.source and is_same_rate:
+        is_same_block = self._microphone is None or _block_seconds(settings) == _block_seconds(
+            self._settings
+        )
+        if settings.source == self._settings.source and is_same_rate and is_same_block:
             self._engine.renew(settings)
             self._settings = settings
             return
@@ -155,9 +195,12 @@ class Service:
             opened[1].close()
             raise
         self._reader.close()
+        if self._microphone is not None:
+            self._losses_before = self._losses(self._microphone)
         self._engine.pause()
         self._settings = settings
         self._microphone, self._reader = opened
+        self._turns_without_sign = 0
         self._reader.start()
         self._say(f"listening to {self._describe()}")
 
@@ -168,7 +211,10 @@ class Service:
             notify.watchdog()
 
     def _take_signals(self) -> dict[int, Any]:
-        wanted = {signal.SIGTERM: self._on_stop, signal.SIGINT: self._on_stop}
+        wanted: dict[int, Handler] = {
+            signal.SIGTERM: self._on_stop,
+            signal.SIGINT: self._on_stop,
+        }
         if hasattr(signal, "SIGHUP"):
             wanted[signal.SIGHUP] = self._on_reload
         return {number: signal.signal(number, handler) for number, handler in wanted.items()}
@@ -179,13 +225,17 @@ class Service:
         self._stop = True
         self._engine.stop_waiting()
 
-    def _on_reload(self, _number: int, _frame: FrameType | None) -> None:
-        self._reload = True
+    def _on_reload(self, number: int, frame: FrameType | None) -> None:
+        # The same signal says that the terminal is gone: nobody sees any more that it listens.
+        if self._terminals and not any(map(os.isatty, self._terminals)):
+            self._on_stop(number, frame)
+        else:
+            self._reload = True
 
     def _explain_no_event(self) -> None:
-        source = self._settings.source.source
-        if self._stop or source == "mic" or self.status.counts["events"]:
+        if self._stop or self._microphone is not None or self.status.counts["events"]:
             return
+        source = self._describe()
         window = self._engine.window_seconds
         if self._n_seconds < window:
             raise SerEdgeError(
@@ -193,6 +243,12 @@ class Service:
                 f"{window:.2f} s; for one answer use: ser-edge classify FILE"
             )
         self._say(f"{source}: no speech in {self._n_seconds:.2f} s")
+
+
+def _block_seconds(settings: Settings) -> float:
+    """What a microphone hands over at a time: half a hop, so that a decision is not late."""
+    half_hop = (settings.model.hop or 2.0 * LONGEST_BLOCK_SECONDS) / 2.0
+    return min(LONGEST_BLOCK_SECONDS, max(SHORTEST_BLOCK_SECONDS, half_hop))
 
 
 def open_source(settings: Settings, sample_rate: int, report: Callable[[str, str], None]) -> Source:
@@ -209,8 +265,7 @@ def open_source(settings: Settings, sample_rate: int, report: Callable[[str, str
     """
     chosen = settings.source
     if chosen.source == "mic":
-        half_hop = (settings.model.hop or 2.0 * LONGEST_BLOCK_SECONDS) / 2.0
-        block = min(LONGEST_BLOCK_SECONDS, max(SHORTEST_BLOCK_SECONDS, half_hop))
+        block = _block_seconds(settings)
         return LiveMicrophone(
             chosen.device, sample_rate, report, chosen.channel, block, wait=chosen.wait
         )

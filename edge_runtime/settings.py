@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 import typing
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Optional
 
 from edge_runtime.backends import BACKEND_NAMES, MAX_THREADS
-from edge_runtime.gates import GATE_NAMES
+from edge_runtime.gates.choice import GATE_NAMES, HANGOVER_SECONDS, MAX_HANGOVER_SECONDS
 from edge_runtime.listener import LEAST_SPEECH_SECONDS, MAX_HOP_SECONDS
 from edge_runtime.sources.pcm_stream import DTYPES
 
@@ -101,7 +102,10 @@ class GateSettings:
         most=60.0,
     )
     hangover: float = _setting(
-        1.0, "seconds that the gate stays open after speech", least=0.0, most=60.0
+        HANGOVER_SECONDS,
+        "seconds that the gate stays open after speech",
+        least=0.0,
+        most=MAX_HANGOVER_SECONDS,
     )
 
 
@@ -325,18 +329,25 @@ class Option:
             if lowered in ("0", "false", "no", "off"):
                 return False
             raise ValueError(text)
-        return self.check(self.type(text))
+        return self.check(text if self.type is Path else self.type(text))
 
     def check(self, value: Any) -> Any:
         """Check a value that has a type, as the configuration file gives it.
+
+        Returns
+        -------
+        object
+            The value; None for an empty text where nothing is the default, as the example has it.
 
         Raises
         ------
         ValueError
             When it does not fit.
         """
+        if value == "" and self.default is None:
+            return None
         if self.type is Path and isinstance(value, str):
-            value = Path(value)
+            value = _path(value)
         if self.type is float and type(value) is int:
             value = float(value)
         if self.name == "device" and type(value) is int:
@@ -357,13 +368,22 @@ class Option:
         )
 
 
+def _path(text: str) -> Path:
+    """A path, below the user's home where it begins with ~: no shell has seen to that in a file."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # there is no such home
+        return Path(text)
+
+
+@lru_cache(maxsize=1)  # asked for by every command line, ten times
 def options() -> tuple[Option, ...]:
     """Every setting, in the order of the sections."""
-    return tuple(
-        _option(name, entry, typing.get_type_hints(section)[entry.name])
-        for name, section in SECTIONS.items()
-        for entry in dataclasses.fields(section)
-    )
+    every = []
+    for name, section in SECTIONS.items():
+        hints = typing.get_type_hints(section)
+        every += [_option(name, entry, hints[entry.name]) for entry in dataclasses.fields(section)]
+    return tuple(every)
 
 
 def _option(section: str, entry: Any, hint: Any) -> Option:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import threading
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.atomic import replacing
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.events import Event
 from edge_runtime.outputs.output import NotDeliveredError
@@ -17,6 +19,9 @@ from edge_runtime.wave_file import write_wave
 
 RING_SECONDS = 60.0  # of a longer emotion the end is kept
 SUFFIX = ".ser-edge.wav"  # only such files are ever deleted
+LONGEST_LABEL = 60  # letters of a file's name
+# As that of events, and more so: what is said in a household is not for every user of the machine.
+MODE, FOLDER_MODE = 0o640, 0o750
 
 
 class SoundRing:
@@ -83,7 +88,7 @@ class SoundArchive:
         self._max_bytes = max_bytes
         self._ring = ring
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
             probe = folder / f".probe{SUFFIX}"
             probe.touch()
             probe.unlink()
@@ -93,17 +98,26 @@ class SoundArchive:
             ) from error
 
     def deliver(self, event: Event) -> None:
-        """Write the sound of an emotion, 16 bit mono."""
+        """Write the sound of an emotion, 16 bit mono.
+
+        Raises
+        ------
+        NotDeliveredError
+            When the file cannot be written now.
+        SerEdgeError
+            When the disk is full, or the sound is not there any more.
+        """
         sound = self._ring.between(event.start, event.end)
         if not len(sound):
             raise SerEdgeError(f"the sound of {event.start:.1f} to {event.end:.1f} s is gone")
         moment = datetime.fromisoformat(event.time).strftime("%Y%m%dT%H%M%S.%f")[:-3]
-        path = self._folder / f"{moment}Z-{event.label}{SUFFIX}"
+        label = re.sub(r"[^\w-]", "_", event.label)[:LONGEST_LABEL]  # a model may call it anything
+        path = self._folder / f"{moment}Z-{label}{SUFFIX}"
         try:
             self._make_room(2 * len(sound))
-            write_wave(path, sound, self._ring.sample_rate)
+            with replacing(path) as temporary:
+                write_wave(temporary, sound, self._ring.sample_rate, MODE)
         except OSError as error:
-            path.unlink(missing_ok=True)
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise SerEdgeError(
                     f"{self._folder}: {error.strerror}; sound is not kept"

@@ -17,7 +17,15 @@ from edge_runtime.outputs.outlet import Outlet
 HISTORY_SECONDS = 300.0
 MAX_HOPS_KEPT = 2000  # of very short hops, fewer seconds
 EVENTS_KEPT = 100
-COUNTS = ("hops", "inferences", "events", "reloads", "overflows", "restarts of the source")
+COUNTS = (
+    "hops",
+    "inferences",
+    "events",
+    "reloads",
+    "overflows",
+    "dropped milliseconds",
+    "restarts of the source",
+)
 SOURCE_STATES = ("opening", "listening", "lost", "silent", "frozen")
 # Upper bounds, in milliseconds; one bucket more holds what is above the last.
 LATENCY_BUCKETS_MS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
@@ -38,8 +46,9 @@ class Status:
     Attributes
     ----------
     counts : collections.Counter
-        "hops", "inferences", "events", "reloads", "overflows" (times that sound was lost) and
-        "restarts of the source".
+        "hops", "inferences", "events", "reloads", "overflows" (times that the device lost sound),
+        "dropped milliseconds" (sound that came and was not taken in time) and "restarts of the
+        source".
     labels : collections.Counter
         Number of "start" events of each label.
     """
@@ -93,6 +102,27 @@ class Status:
             self.counts["restarts of the source"] += is_new and state == "lost"
             self._source = entry
         self._tell("source", entry)
+
+    def note_losses(self, overflows: int, dropped_seconds: float) -> bool:
+        """Take how much sound was lost since the start.
+
+        Parameters
+        ----------
+        overflows : int
+            How often the device lost sound.
+        dropped_seconds : float
+            What came and was thrown away, because it was not taken in time.
+
+        Returns
+        -------
+        bool
+            Whether that is more than was known.
+        """
+        lost = {"overflows": overflows, "dropped milliseconds": round(1000.0 * dropped_seconds)}
+        with self._lock:
+            is_more = any(self.counts[key] < count for key, count in lost.items())
+            self.counts.update({key: count - self.counts[key] for key, count in lost.items()})
+        return is_more
 
     def renew(self, about: dict[str, Any], outlets: Sequence[Outlet]) -> None:
         """Take what a reload changed."""

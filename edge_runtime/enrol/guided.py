@@ -116,9 +116,10 @@ class Guide:
         except SerEdgeError as error:
             print(f"     not kept: {error}", flush=True)
             return False
-        self._session.clips.add(Clip(embedding, scores, prompt.emotion, prompt.source))
-        _until_done(self._session.keep)
+        self._session.add(Clip(embedding, scores, prompt.emotion, prompt.source))
+        # The sound first: a clip that is kept is not asked for again.
         _until_done(lambda: self._write(prompt, samples))
+        _until_done(self._session.keep)
         print(f"     kept: {take.seconds:.1f} s, peak {take.peak_dbfs:.0f} dBFS", flush=True)
         return True
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.atomic import replacing
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.profiles.array_file import MODE, belong_to_folder
 from edge_runtime.wave_file import write_wave
@@ -44,7 +45,7 @@ class Recordings:
             ) from error
 
     def write(self, label: str, name: str, samples: NDArray[np.float32]) -> None:
-        """Write a recording.
+        """Write a recording, in place of an earlier one, which stays when writing fails.
 
         Raises
         ------
@@ -54,10 +55,9 @@ class Recordings:
         path = self._folder / label / f"{name}.wav"
         try:
             _make(path.parent)
-            path.unlink(missing_ok=True)
-            path.touch(MODE)
-            write_wave(path, samples, self._sample_rate)
-            belong_to_folder(path)
+            with replacing(path) as temporary:
+                write_wave(temporary, samples, self._sample_rate, MODE)
+                belong_to_folder(temporary)
         except OSError as error:
             raise SerEdgeError(f"{path}: cannot be written ({error.strerror or error})") from error
 

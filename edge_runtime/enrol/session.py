@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.profiles.array_file import damaged, read_arrays, write_arrays
-from edge_runtime.profiles.clips import Clips
+from edge_runtime.profiles.clips import Clip, Clips
 from edge_runtime.profiles.folder import ProfileFolder
 from edge_runtime.profiles.profile_file import FORMAT_VERSION, check_format
 
@@ -42,7 +42,9 @@ class Session:
     clips : Clips
         So far.
     n_kept : int
-        How many of them are on disk.
+        How many clips are on disk.
+    is_kept : bool
+        Whether the last clip is among them.
 
     Raises
     ------
@@ -64,6 +66,12 @@ class Session:
         self.name = name
         self.clips = Clips() if again else self._found(say)
         self.n_kept = len(self.clips)
+        self.is_kept = True
+
+    def add(self, clip: Clip) -> None:
+        """Take a clip, in place of an earlier one from the same source; `keep` writes it."""
+        self.clips.add(clip)
+        self.is_kept = False
 
     def keep(self) -> None:
         """Keep all clips on disk, where the next session of this name finds them.
@@ -77,6 +85,7 @@ class Session:
         about = {"format": FORMAT_VERSION, "model": self._classifier.hash}
         write_arrays(self._path, about, self.clips.to_arrays())
         self.n_kept = len(self.clips)
+        self.is_kept = True
 
     def finish(self) -> None:
         """Forget what was under way: the profile has it."""
@@ -122,13 +131,16 @@ def alone_in(folder: ProfileFolder) -> Iterator[None]:
     Raises
     ------
     SerEdgeError
-        When there is one, or the folder cannot be made.
+        When there is one, or the folder cannot be made or read.
     """
     folder.make()
     if fcntl is None:
         yield
         return
-    descriptor = os.open(folder.path, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder.path, os.O_RDONLY)
+    except OSError as error:
+        raise folder.unusable(error) from error
     try:
         _lock(descriptor, folder)
         yield

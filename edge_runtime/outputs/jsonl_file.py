@@ -52,7 +52,10 @@ class JsonlFile:
         try:
             self._open()
         except OSError as error:
-            raise SerEdgeError(f"{self._path}: cannot be written: {error.strerror}") from error
+            advice = "; make its folder first" if isinstance(error, FileNotFoundError) else ""
+            raise SerEdgeError(
+                f"{self._path}: cannot be written: {error.strerror}{advice}"
+            ) from error
         self.close()  # until there is something to write, for that may never be
 
     def deliver(self, event: Event) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.events import KINDS, Event
-from edge_runtime.outputs.output import NotDeliveredError, Output
+from edge_runtime.outputs.output import GoneError, NotDeliveredError, Output
 
 CAPACITY = 1000
 FIRST_RETRY_SECONDS = 0.5
@@ -149,8 +149,8 @@ class Outlet:
         try:
             while (event := self._next()) is not None:
                 self._deliver(event)
-        except OSError as error:
-            self._give_up(error)
+        except GoneError as gone:
+            self._give_up(gone.reason)
         finally:
             self._output.close()
 
@@ -173,7 +173,7 @@ class Outlet:
         except NotDeliveredError as error:
             self._note_trouble(str(error), f"; up to {self._capacity} events are kept")
             return False
-        except OSError:
+        except GoneError:
             raise
         except SerEdgeError as error:
             self._lose(event, str(error))

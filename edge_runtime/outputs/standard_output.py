@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import sys
 
 from edge_runtime.events import Event
+from edge_runtime.outputs.output import GoneError
 
 
 class StandardOutput:
@@ -30,18 +32,24 @@ class StandardOutput:
 
         Raises
         ------
-        OSError
+        GoneError
             When standard output is gone: a closed pipe, a full disk.
         """
         line = (event.to_json() if self._is_json else event.to_text()) + "\n"
+        try:
+            self._write(line)
+        except OSError as error:
+            raise GoneError(error) from error
+
+    def close(self) -> None:
+        """Do nothing: standard output is not ours to close."""
+
+    def _write(self, line: str) -> None:
         if self._descriptor is not None:
             _write(self._descriptor, line.encode(self._encoding, errors="backslashreplace"))
         elif sys.stdout is not None:  # a service may have none
             sys.stdout.write(line)
             sys.stdout.flush()
-
-    def close(self) -> None:
-        """Do nothing: standard output is not ours to close."""
 
 
 def _descriptor() -> int | None:
@@ -56,4 +64,12 @@ def _write(descriptor: int, line: bytes) -> None:
     # Not by print(): while a reader does not read, that holds a lock which the interpreter takes at
     # its end too, and the process would not end.
     while line:
-        line = line[os.write(descriptor, line) :]
+        line = line[_write_some(descriptor, line) :]
+
+
+def _write_some(descriptor: int, line: bytes) -> int:
+    try:
+        return os.write(descriptor, line)
+    except BlockingIOError:  # not to wait is the wish of whoever shares the pipe or terminal
+        select.select([], [descriptor], [])
+        return 0

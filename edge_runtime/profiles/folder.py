@@ -115,16 +115,23 @@ class ProfileFolder:
         SerEdgeError
             When it cannot be made.
         """
-        if self.path.is_dir():
-            return
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            belong_to_folder(self.path)
+            if not self.path.is_dir():
+                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                belong_to_folder(self.path)
         except OSError as error:
-            raise SerEdgeError(
-                f"{self.path}: cannot be made ({error.strerror or error}); --profile-dir DIR names "
-                "another folder"
-            ) from error
+            raise self.unusable(error) from error
+
+    def unusable(self, error: OSError) -> SerEdgeError:
+        """One line about a folder that cannot be made or entered."""
+        if isinstance(error, PermissionError):
+            advice = "run it with sudo, as for the service's profiles, or name one of yours"
+        else:
+            advice = "name another folder"
+        return SerEdgeError(
+            f"{self.path}: profiles cannot be kept there ({error.strerror or error}); "
+            f"{advice}: --profile-dir DIR"
+        )
 
     def remove(self, name: str) -> None:
         """Delete a profile, and what an enrolment of this name has left.
@@ -134,6 +141,7 @@ class ProfileFolder:
         SerEdgeError
             When there is neither, or it cannot be deleted.
         """
+        name = checked_name(name)
         files = (self.file(name), self.unfinished_file(name))
         there = [path for path in files if _exists(path)]
         there += [path for file in files for path in temporaries_of(file)]
@@ -145,13 +153,24 @@ class ProfileFolder:
             _unlink(path)
 
     def active(self) -> str | None:
-        """Name of the profile that is used where none is asked for."""
+        """Name of the profile that is used where none is asked for.
+
+        Raises
+        ------
+        SerEdgeError
+            When it cannot be read.
+        """
         try:
             name = (self.path / ACTIVE).read_text(encoding="utf-8").strip()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, UnicodeDecodeError) as error:
-            raise SerEdgeError(f"{self.path / ACTIVE}: cannot be read ({error})") from error
+        except OSError as error:
+            reason = error.strerror or error
+            raise SerEdgeError(f"{self.path / ACTIVE}: cannot be read ({reason})") from error
+        except UnicodeDecodeError as error:
+            raise SerEdgeError(
+                f"{self.path / ACTIVE}: holds no name; ser-edge profiles use NAME writes it anew"
+            ) from error
         return name or None
 
     def activate(self, name: str | None) -> None:
@@ -166,6 +185,7 @@ class ProfileFolder:
         if name is None:
             _unlink(path)
             return
+        name = checked_name(name)
         self.read(name)
         try:
             with replacing(path) as temporary:

@@ -181,17 +181,17 @@ class AudioFile:
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    r"""Write a path so that it stays on one line.
+    r"""Write a path, or other text, so that it stays on one line.
 
     Parameters
     ----------
     path : str or path-like
-        Any path.
+        Any path or text.
 
     Returns
     -------
     str
-        The path, its control characters escaped.
+        The same, its control characters escaped.
 
     Examples
     --------
@@ -205,6 +205,8 @@ def printable(path: str | os.PathLike[str]) -> str:
 
 
 def _open_reader(path: str | os.PathLike[str], name: str) -> WavReader | Decoder:
+    if not name:
+        raise SerEdgeError("a file name is empty; name a sound file")
     stream = _open(path, name)
     try:
         return _reader_for(stream, name)

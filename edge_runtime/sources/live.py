@@ -29,9 +29,8 @@ RETRY_SECONDS = {  # the first wait before an attempt to open, and the longest
 }
 STEADY_SECONDS = 10.0  # of listening, after which the waits begin anew
 CLOSE_SECONDS = 0.5
-SOUND_CARDS = Path(
-    "/dev/snd"
-)  # Linux has a node in it for every device of a card that is plugged in
+# Linux has a node in it for every device of a card that is plugged in.
+SOUND_CARDS = Path("/dev/snd")
 SETTLE_SECONDS = 0.5  # from a new node to its permissions and the sound server's notice
 NOTHING: NDArray[np.float32] = np.empty(0, dtype=np.float32)
 

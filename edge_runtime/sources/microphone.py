@@ -22,7 +22,7 @@ BLOCK_SECONDS = 0.1  # what PortAudio hands over at a time
 LONGEST_BLOCK_SECONDS = 1.0
 QUEUE_SECONDS = 10.0  # how far the reader may fall behind before sound is lost
 STALL_SECONDS = 3.0  # silence of the device itself, not of the room
-NOT_THESE_SETTINGS = (-9997, -9998)  # PortAudio: invalid sample rate, number of channels
+NOT_THESE_SETTINGS = ((-9997,), (-9998,))  # PortAudio: invalid sample rate, number of channels
 
 # PortAudio's list of devices is of the process, and may only be renewed while no stream is open.
 _open_lock = threading.Lock()
@@ -201,7 +201,8 @@ class Microphone:
             stream, refusal = self._try(rate, channels)
             if stream is not None:
                 return stream, rate, channels
-            if refusal.args[1] not in NOT_THESE_SETTINGS:
+            # Some refusals carry no number.
+            if refusal.args[1:2] not in NOT_THESE_SETTINGS:
                 break
         raise SerEdgeError(
             f"{self.name}: cannot be opened: {portaudio.reason(refusal)}; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -23,8 +24,8 @@ class PcmStream:
     Parameters
     ----------
     stream : file object
-        Opened for reading bytes, blocking, such as ``sys.stdin.buffer``. It stays the caller's:
-        `close` ends the chunks and leaves it open.
+        Opened for reading bytes, such as ``sys.stdin.buffer``. It stays the caller's: `close` ends
+        the chunks and leaves it open.
     sample_rate : int
         Samples per second, of the stream and of the chunks.
     sample_format : {"s16le", "f32le"}
@@ -122,7 +123,10 @@ class PcmStream:
         # read1 gives what is there; read would wait for all of it.
         read = getattr(self._stream, "read1", self._stream.read)
         try:
-            raw: bytes = read(n_bytes)
+            raw: bytes | None = read(n_bytes)
+            while raw is None:  # not to wait is the wish of whoever shares the pipe
+                select.select([self._stream], [], [])
+                raw = read(n_bytes)
         except OSError as error:
             raise SerEdgeError(
                 f"{self._name}: cannot be read ({error.strerror or error})"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from edge_runtime.errors import SerEdgeError
+from edge_runtime.quiet import quiet_libraries
 
 
 def load() -> Any:
@@ -24,7 +25,9 @@ def load() -> Any:
         When the package or the library is missing, or the library cannot start.
     """
     try:
-        import sounddevice
+        # It does so itself, but not so that others can at the same time.
+        with quiet_libraries():
+            import sounddevice
     except ImportError as error:
         raise SerEdgeError(
             "the microphone needs the sounddevice package: pip install sounddevice"
@@ -56,7 +59,7 @@ def rescan(sounddevice: Any) -> None:
     """
     try:
         # sounddevice has no public names for this, its author recommends these.
-        with exit_not_held(sounddevice):
+        with quiet_libraries(), exit_not_held(sounddevice):
             if sounddevice._initialized:  # not when it could not start the last time
                 sounddevice._terminate()
             sounddevice._initialize()

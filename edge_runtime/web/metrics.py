@@ -29,7 +29,7 @@ COUNTERS = {
     "hops": "Hops of the stream.",
     "inferences": "Windows that the model has classified.",
     "reloads": "Times that the settings were loaded again.",
-    "overflows": "Times that sound was lost because the machine was too busy.",
+    "overflows": "Times that the device lost sound because the machine was too busy.",
     "restarts of the source": "Times that the source was lost and opened again.",
 }
 OUTPUT_COUNTERS = {
@@ -103,6 +103,11 @@ def _counters(snapshot: dict[str, Any]) -> Iterator[Metric]:
     for key, text in COUNTERS.items():
         name = "source_restarts" if key == "restarts of the source" else key
         yield CounterMetricFamily(f"ser_edge_{name}", text, value=snapshot["counts"][key])
+    yield CounterMetricFamily(
+        "ser_edge_dropped_sound_seconds",
+        "Sound that came and was not taken in time because the machine was too busy.",
+        value=snapshot["counts"]["dropped milliseconds"] / 1000.0,
+    )
     emotions = CounterMetricFamily(
         "ser_edge_emotions", "Emotions that have begun, by label.", labels=["label"]
     )

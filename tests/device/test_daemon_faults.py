@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.server
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ..daemon import Daemon
+from ..daemon import ROOT, Daemon, Lines
 from .broker import Broker, Watcher, missing
 from .virtual_microphone import VirtualMicrophone
 
@@ -188,3 +190,29 @@ def test_a_daemon_that_stood_still_says_that_sound_was_lost(
         daemon.signal("SIGCONT")
         daemon.log.wait_for(lambda line: "sound was lost" in line or "lost: " in line)
         assert daemon.process.poll() is None
+
+
+@pytest.mark.parametrize("options", [(), ("--wait",)])  # open already, and about to be
+def test_a_sound_system_that_hangs_for_good_ends_the_daemon_for_another_to_begin(
+    options: tuple[str, ...], virtual_microphone: VirtualMicrophone
+) -> None:
+    sooner = "import sys, edge_runtime.cli, edge_runtime.service as s; s.HUNG_SECONDS = 6.0; "
+    arguments = ["listen", "--device", "pulse", *options]
+    script = f"{sooner}sys.exit(edge_runtime.cli.main({arguments}))"
+    daemon = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=virtual_microphone.env,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with daemon:
+        log = Lines(daemon.stderr)
+        try:
+            log.wait_for("listening to")
+            virtual_microphone.hang()
+            assert daemon.wait(60) == 1
+        finally:
+            virtual_microphone.go_on()
+            daemon.kill()
+    assert "the sound system has hung for 6 s" in log.all()[-1]

@@ -18,6 +18,7 @@ import pytest
 from edge_runtime.profiles.folder import ProfileFolder
 
 from ..daemon import ROOT, Lines
+from ..disks import fill, small_disk
 from .test_listen_to_microphone import listening, played
 from .virtual_microphone import VirtualMicrophone
 
@@ -57,6 +58,21 @@ class Enrolment:
         if path is not None:
             self._microphone.play(path).wait()
         return self._wait(so_far, "kept: ").strip()
+
+    def say_and_fail(self, path: Path, reason: str) -> None:
+        """Press Enter, play a file at the prompt, and hear why it cannot be kept."""
+        so_far = len(self.output)
+        self.answer()
+        self._wait(so_far, "speak now")
+        self._microphone.play(path).wait()
+        assert reason in self._wait(so_far, "cannot be written")
+        assert not any("kept: " in line for line in list(self.output)[so_far:])
+
+    def retry(self) -> None:
+        """Press Enter: what could not be kept is."""
+        so_far = len(self.output)
+        self.answer()
+        self._wait(so_far, "kept: ")
 
     def asked_for(self) -> str:
         """The emotion that is asked for now: after the last verdict."""
@@ -192,6 +208,61 @@ def test_stopped_in_the_middle_it_goes_on_where_it_was(
     assert told["clips"] == dict.fromkeys(EMOTIONS, 1)
     assert any("'q?' is neither" in line for line in lines)
     assert [path.name for path in folder.iterdir()] == ["anna.profile"]
+
+
+def wav_files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.wav")}
+
+
+def test_a_disk_that_fills_under_the_recordings_loses_none(
+    virtual_microphone: VirtualMicrophone, utterances: dict[str, list[Path]], tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", kib=1000) as kept:
+        filler = kept / "filler"
+        arguments = ("anna", "--clips", 1, "--profile-dir", tmp_path / "profiles")
+        with enrolling(virtual_microphone, *arguments, "--keep-audio", kept) as enrolment:
+            assert enrolment.say(utterances["neutral"][0]).startswith("kept: ")
+            first = wav_files(kept)
+            fill(filler)
+            enrolment.say_and_fail(utterances["happy"][0], "happy/anna-01.wav: cannot be written")
+            assert wav_files(kept) == first
+            filler.unlink()
+            enrolment.retry()
+            assert set(wav_files(kept)) == {*first, "happy/anna-01.wav"}
+            fill(filler)
+            enrolment.answer("1")
+            enrolment.say_and_fail(utterances["neutral"][1], "No space left on device")
+            enrolment.answer("q")
+            assert enrolment.process.wait(30) == 1
+            (line,) = enrolment.log.all()
+        assert "is kept, 2 in all, but not the last, which could not be written" in line
+        assert first.items() <= wav_files(kept).items()  # what was to be replaced is there still
+
+
+def test_a_disk_that_is_full_at_the_end_loses_no_recording(
+    virtual_microphone: VirtualMicrophone, utterances: dict[str, list[Path]], tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", kib=200) as disk:
+        filler, folder = disk / "filler", disk / "profiles"
+        arguments = ("anna", "--clips", 1, "--profile-dir", folder)
+        with enrolling(virtual_microphone, *arguments, "--again") as enrolment:
+            assert enrolment.say(utterances["neutral"][0]).startswith("kept: ")
+            assert enrolment.say(utterances["happy"][0]).startswith("kept: ")
+            fill(filler)
+            enrolment.say_and_fail(utterances["angry"][0], ".anna.unfinished: cannot be written")
+            filler.unlink()
+            enrolment.retry()
+            fill(filler)
+            enrolment.answer()  # finish
+            assert enrolment.process.wait(30) == 1
+            (line,) = enrolment.log.all()
+        assert "anna.profile: cannot be written (No space left on device); what was rec" in line
+        assert "3 in all; the same command without --again goes on" in line
+        filler.unlink()
+        with enrolling(virtual_microphone, *arguments) as enrolment:
+            enrolment.answer()
+            assert enrolment.process.wait(30) == 0
+        assert ProfileFolder(folder).names() == ["anna"]
 
 
 def test_without_the_microphone_it_says_so_in_one_line(

@@ -152,3 +152,22 @@ def test_a_microphone_of_another_rate_and_two_channels_is_heard(
             daemon.wait_for_event(kind="start")
     finally:
         virtual_microphone.restore()
+
+
+def test_a_shorter_hop_at_a_reload_has_the_microphone_hand_over_shorter_blocks(
+    virtual_microphone: VirtualMicrophone, utterance: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "ser-edge.toml"
+    config.write_text("")
+    with listening(virtual_microphone, *AT_ONCE, "--config", str(config)) as daemon:
+        config.write_text("[model]\nhop = 0.1\n")
+        daemon.signal("SIGHUP")
+        daemon.log.wait_for("reloaded: ")
+        opened = [line for line in daemon.log if "listening to microphone" in line]
+        assert len(opened) == 2
+        config.write_text("[model]\nhop = 0.1\n[decision]\nrefractory = 0.0\n")
+        daemon.signal("SIGHUP")
+        daemon.log.wait_for(lambda line: sum("reloaded: " in one for one in list(daemon.log)) == 2)
+        assert [line for line in daemon.log if "listening to microphone" in line] == opened
+        with played(virtual_microphone, utterance):
+            daemon.wait_for_event(kind="update")

@@ -19,6 +19,7 @@ from edge_runtime.outputs.output import NotDeliveredError
 from edge_runtime.status import Status, describe_model
 from edge_runtime.web import WebServer
 
+from ..daemon import Daemon
 from .browser import Browser
 from .live_page import missing, take_picture
 from .told import ABOUT, SCORES, event, hop
@@ -147,12 +148,13 @@ def test_tells_the_state_of_everything(browser, serve):
     status = Status(about, [outlet])
     status.note_source("listening", "")
     status.note_hop(hop(0))
-    status.counts["overflows"] = 3
+    status.note_losses(3, 1.5)
     for number in range(5):
         outlet.put(event("start", number))
     try:
         browser.go(serve(status).url)
         browser.wait_for(has("facts", "% of a core"))
+        browser.wait_for(has("facts", "3 times by the device, 1.5 s here"))
         browser.wait_for(has("outputs", "nobody answers at port 1883"))
     finally:
         outlet.close(0.1)
@@ -222,6 +224,37 @@ def test_survives_the_restart_of_the_daemon(browser, serve):
     browser.wait_for(has("label", "happy"))
     # A page of its own making would say more than that the connection was refused.
     assert all("ERR_" in error for error in browser.errors)
+
+
+def test_a_machine_that_falls_silent_is_noticed_and_what_it_said_is_not_shown_as_now(
+    browser, speech
+):
+    """As one without power does: the connection stays, and nothing comes."""
+    options = ("--source", "-", "--gate", "off", "--decision-minimum-count", "1")
+    with Daemon(*options, "--threshold", "0", "--http", "127.0.0.1:0") as daemon:
+        url = daemon.log.wait_for("serving ").split()[-1]
+        daemon.push(speech(4.0))
+        daemon.output.wait_for("start")
+        browser.go(url)
+        browser.wait_for(IS_LIVE)
+        browser.wait_for(has("gate", "speech"))
+        assert browser.text("score")
+        daemon.signal("SIGSTOP")
+        browser.wait_for(has("connection", "nothing came for 10 s"))
+        browser.wait_for(has("label", "not connected"))
+        assert browser.text("score") == ""
+        daemon.signal("SIGCONT")
+        browser.wait_for(IS_LIVE)
+    assert browser.errors == []
+
+
+def test_another_token_is_said(browser, serve):
+    server = serve(listening(), token=TOKEN)
+    browser.go(f"{server.url}?token={TOKEN}")
+    browser.wait_for(IS_LIVE)
+    server.close(5.0)
+    serve(listening(), f"127.0.0.1:{server.port}", token=f"other-{TOKEN}")
+    browser.wait_for(has("connection", "the token is another now"))
 
 
 def test_comes_back_after_being_refused(browser, serve):

@@ -487,7 +487,7 @@ def test_metrics_are_what_the_status_is():
     status.note_hop(replace(hop(3, level=float("-inf")), scores=None, is_open=False))
     status.note_event(event())
     outlets[0].put(event())
-    status.counts["overflows"] = 4
+    status.note_losses(4, 2.5)
     try:
         with serving(status) as running:
             found = samples(ask(running, "/metrics").body.decode())
@@ -498,6 +498,7 @@ def test_metrics_are_what_the_status_is():
     assert found["ser_edge_hops_total", ()] == 4
     assert found["ser_edge_inferences_total", ()] == 3
     assert found["ser_edge_overflows_total", ()] == 4
+    assert found["ser_edge_dropped_sound_seconds_total", ()] == 2.5
     assert found["ser_edge_emotions_total", ("happy",)] == 1
     assert found["ser_edge_emotions_total", ("sad",)] == 0
     assert found["ser_edge_latency_seconds_count", ()] == 3

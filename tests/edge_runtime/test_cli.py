@@ -312,7 +312,16 @@ def test_wrong_usage_ends_with_status_2(arguments: tuple[str, ...], ser_edge: Ru
     done = ser_edge(*arguments)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert "usage: ser-edge" in done.stderr
+    *usage, error = done.stderr.splitlines()
+    assert len(usage) <= 1
+    assert error.startswith("ser-edge")
+    assert ": error: " in error
+
+
+def test_a_name_with_a_line_break_is_told_on_one_line(ser_edge: Run) -> None:
+    done = ser_edge("info", "two\nlines.tflite")
+    assert done.returncode == 1
+    assert done.stderr == "ser-edge: two\\nlines.tflite: no such model file\n"
 
 
 def test_version_is_the_packages(ser_edge: Run) -> None:
@@ -432,7 +441,7 @@ def test_full_disk_under_standard_output_fails_in_one_line(
         pytest.skip("there is no /dev/full")
     for command in ("info", f"classify {sound}"):
         done = shell(f"$SER_EDGE {command} > /dev/full", child_environment)
-        assert "No space left" in error_line(done)
+        assert "standard output: cannot be written: No space left" in error_line(done)
 
 
 @posix_only

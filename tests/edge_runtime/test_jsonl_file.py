@@ -201,7 +201,10 @@ for number in range(100000):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("no/such/folder/events.jsonl", "cannot be written: No such file or directory"),
+        (
+            "no/such/folder/events.jsonl",
+            "cannot be written: No such file or directory; make its folder first",
+        ),
         (".", "cannot be written: Is a directory"),
         ("pipe", "is no regular file; name another"),
     ],

@@ -42,14 +42,14 @@ def manager(
 
 def test_each_message_arrives_as_systemd_reads_it(manager: socket.socket) -> None:
     before = time.monotonic_ns() // 1000
-    notify.ready("listening")
+    notify.ready()
     notify.watchdog()
     notify.reloading()
     notify.ready()
     notify.status("3 events")
     notify.stopping()
     heard = [manager.recv(4096).decode().split("\n") for _ in range(6)]
-    assert heard[0] == ["READY=1", "STATUS=listening"]
+    assert heard[0] == ["READY=1"]
     assert heard[1] == ["WATCHDOG=1"]
     assert heard[2][0] == "RELOADING=1"
     name, _, microseconds = heard[2][1].partition("=")
@@ -89,29 +89,3 @@ def test_nobody_asked_nobody_is_told(
     monkeypatch.setenv("NOTIFY_SOCKET", address)
     notify.stopping()
     assert manager.recv(4096) == b"STOPPING=1"
-
-
-@pytest.mark.parametrize(
-    ("microseconds", "of_pid", "seconds"),
-    [
-        ("30000000", None, 30.0),
-        ("1500000", "self", 1.5),
-        ("30000000", "1", None),
-        ("0", None, None),
-        ("soon", None, None),
-        (None, None, None),
-    ],
-)
-def test_watchdog_seconds(
-    microseconds: str | None,
-    of_pid: str | None,
-    seconds: float | None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    pid = str(os.getpid()) if of_pid == "self" else of_pid
-    for name, value in (("WATCHDOG_USEC", microseconds), ("WATCHDOG_PID", pid)):
-        if value is None:
-            monkeypatch.delenv(name, raising=False)
-        else:
-            monkeypatch.setenv(name, value)
-    assert notify.watchdog_seconds() == seconds

@@ -14,11 +14,12 @@ from edge_runtime.errors import SerEdgeError
 from edge_runtime.events import Event
 from edge_runtime.outputs import outlet as outlet_module
 from edge_runtime.outputs.outlet import Outlet
-from edge_runtime.outputs.output import NotDeliveredError
+from edge_runtime.outputs.output import GoneError, NotDeliveredError
 
 from ..some_events import some_event, wait_until
 
-WORKS, LATER, NEVER, FAULT, GONE = "works", "later", "never", "fault", "gone"
+WORKS, LATER, NEVER, GONE = "works", "later", "never", "gone"
+FAULT, DISK = "fault", "disk"  # what no output foresees
 
 
 class Place:
@@ -44,8 +45,10 @@ class Place:
             raise SerEdgeError("this one is not wanted")
         if ending == FAULT:
             raise KeyError("fault")
+        if ending == DISK:
+            raise OSError(30, "Read-only file system")
         if ending == GONE:
-            raise BrokenPipeError(32, "Broken pipe")
+            raise GoneError(BrokenPipeError(32, "Broken pipe"))
         self.taken.append(event)
 
     def close(self) -> None:
@@ -113,7 +116,7 @@ def test_keeps_the_newest_and_counts_what_it_drops():
 
 @pytest.mark.usefixtures("quick")
 @given(
-    st.lists(st.sampled_from((WORKS, LATER, NEVER, FAULT)), max_size=40),
+    st.lists(st.sampled_from((WORKS, LATER, NEVER, FAULT, DISK)), max_size=40),
     st.integers(1, 4),
     st.lists(st.integers(0, 6), max_size=8),
 )
@@ -193,7 +196,12 @@ def test_each_reason_of_a_trouble_is_said_once():
 
 
 @pytest.mark.parametrize(
-    ("ending", "reason"), [(NEVER, "this one is not wanted"), (FAULT, "KeyError: 'fault'")]
+    ("ending", "reason"),
+    [
+        (NEVER, "this one is not wanted"),
+        (FAULT, "KeyError: 'fault'"),
+        (DISK, "OSError: [Errno 30] Read-only file system"),
+    ],
 )
 def test_an_event_that_is_not_taken_is_lost_and_the_next_one_is_tried(ending, reason):
     place, said = Place([WORKS, ending, ending, WORKS]), []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import time
 
 import numpy as np
@@ -135,3 +136,23 @@ def test_an_unknown_sample_format_is_refused():
 def test_a_stream_that_cannot_be_read_is_one_line():
     with io.FileIO(os.open(os.devnull, os.O_WRONLY), "wb") as write_only:
         assert "cannot be read" in error_of(write_only)
+
+
+def test_a_pipe_that_does_not_block_is_read_to_its_end():
+    """Such as one that a program in node shares with its child."""
+    stored = np.array([1, *range(-1000, 1000)], dtype="<i2")
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+
+    def write() -> None:
+        with os.fdopen(writing, "wb", buffering=0) as pipe:
+            for piece in (stored[:3], stored[3:7], stored[7:]):
+                time.sleep(0.05)  # the reader comes first, and finds nothing
+                pipe.write(piece.tobytes())
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with os.fdopen(reading, "rb", buffering=0) as pipe:
+        whole = read(pipe)
+    writer.join()
+    np.testing.assert_array_equal(whole, stored / np.float32(32768))

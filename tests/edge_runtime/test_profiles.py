@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -25,7 +24,7 @@ from edge_runtime.profiles.folder import ProfileFolder
 from edge_runtime.sources import read_clip
 
 from ..daemon import ROOT, Daemon
-from ..disks import small_disk
+from ..disks import fill, small_disk
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 EMOTIONS = ("happy", "sad", "angry")
@@ -88,13 +87,6 @@ def enrolled(ser_edge: Run, model: Path, recordings: Path, data: dict[str, str])
     assert done.returncode == 0
     told: dict[str, Any] = json.loads(done.stdout)
     return told
-
-
-def fill(path: Path) -> None:
-    """Write to a file until its disk is full."""
-    with suppress(OSError), path.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -657,6 +649,20 @@ def test_a_profile_under_another_name_is_refused(enrolled: dict[str, Any], folde
     (folder / "anna.profile").rename(folder / "bert.profile")
     with pytest.raises(SerEdgeError, match="is the profile 'anna'"):
         ProfileFolder(folder).read("bert")
+
+
+def test_a_name_is_the_same_however_its_accents_are_spelt(
+    ser_edge: Run, model: Path, recordings: Path, data: dict[str, str], folder: Path
+) -> None:
+    composed, decomposed = "zo\u00eb", "zoe\u0308"
+    options = ("--from", recordings, "--model", model, "--no-activate")
+    assert ser_edge("enrol", decomposed, *options, env=data).returncode == 0
+    assert ser_edge("profiles", "use", decomposed, env=data).returncode == 0
+    assert ProfileFolder(folder).active() == composed
+    assert ser_edge("profiles", "list", env=data).stdout.startswith(f"* {composed}")
+    assert ser_edge("profiles", "remove", decomposed, env=data).returncode == 0
+    assert ProfileFolder(folder).active() is None
+    assert ProfileFolder(folder).names() == []
 
 
 # --- prompts ------------------------------------------------------------------------------------

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +23,7 @@ from edge_runtime.classifier import DEFAULT_MODEL
 
 from ..daemon import ROOT, Daemon
 from ..disks import small_disk
+from ..some_events import wait_until
 
 PIPE = ("--source", "-", "--gate", "off", "--decision-minimum-count", "1")
 JSONL = (*PIPE, "--format", "jsonl")
@@ -118,8 +123,8 @@ def test_the_service_manager_is_told_of_readiness_life_reload_and_end(
     config: Path, notified, speech
 ) -> None:
     environment, receiver = notified
-    environment["WATCHDOG_USEC"] = "30000000"
     with Daemon(*PIPE, "--config", config, env=environment) as daemon:
+        messages_until(receiver, "STATUS=listening: standard input")
         messages_until(receiver, "READY=1")
         messages_until(receiver, "WATCHDOG=1")
         daemon.signal("SIGHUP")
@@ -228,6 +233,63 @@ def test_another_model_is_taken_at_reload(
         kinds = [(event["kind"], event["model"][:5]) for event in daemon.events]
     assert ("end", "first") in kinds
     assert kinds.index(("end", "first")) < kinds.index(("start", "secon"))
+
+
+def test_a_terminal_that_is_closed_ends_the_daemon_and_a_reload_in_it_does_not() -> None:
+    """The log is on the terminal, as where standard output goes to a file."""
+    ours, theirs = pty.openpty()
+
+    def take_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+    command = [sys.executable, "-m", "edge_runtime.cli", "listen", *JSONL]
+    daemon = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        preexec_fn=take_terminal,
+    )
+    os.close(theirs)
+    with daemon, os.fdopen(ours, "rb", buffering=0) as terminal:
+        said = b""
+        while b"listening to" not in said:
+            said += terminal.read(1000)
+        daemon.send_signal(signal.SIGHUP)
+        while b"reloaded: " not in said:
+            said += terminal.read(1000)
+        terminal.close()
+        assert daemon.wait(30) == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="there is no /proc")
+def test_reloads_leave_no_descriptor_behind(config: Path, speech) -> None:
+    pytest.importorskip("paho.mqtt.client")
+    n_reloads = 0
+
+    def reload(text: str) -> int:
+        nonlocal n_reloads
+        config.write_text(text)
+        daemon.signal("SIGHUP")
+        daemon.push(speech(0.5))
+        n_reloads += 1
+        wait_until(lambda: sum("reloaded: " in line for line in daemon.log) == n_reloads)
+        return len(list(Path(f"/proc/{daemon.process.pid}/fd").iterdir()))
+
+    with Daemon(*JSONL, "--config", config) as daemon:
+        daemon.is_listening()
+        for number in range(10):
+            n_held = reload(f'[mqtt]\nhost = "127.0.0.1"\nport = {number + 1}\n')
+        number = 0
+        while n_held >= 12 and number < 20:  # the library's threads end by themselves, in a moment
+            number += 1
+            time.sleep(0.5)
+            n_held = reload(f"[gate]\nhangover = {number}\n")
+        daemon.signal("SIGTERM")
+        assert daemon.wait() == 0
+    assert n_held < 12
 
 
 # --- disks --------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import wave
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.events import Event
+from edge_runtime.outputs.output import NotDeliveredError
 from edge_runtime.sound_archive import SoundArchive, SoundRing
 
 from ..disks import small_disk
@@ -105,3 +108,40 @@ def test_a_full_disk_loses_the_sound_and_leaves_no_half_file(tmp_path: Path):
         for path in kept:
             with wave.open(str(path)) as file:
                 assert file.getnframes() == 40 * RATE
+
+
+def test_what_is_kept_is_not_for_every_user_of_the_machine(tmp_path: Path):
+    ring = SoundRing(RATE)
+    ring.push(ramp(RATE))
+    before = os.umask(0o022)
+    try:
+        SoundArchive(tmp_path / "new", 1_000_000, ring).deliver(event(0.0, 1.0))
+    finally:
+        os.umask(before)
+    (path,) = (tmp_path / "new").iterdir()
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert path.parent.stat().st_mode & 0o777 == 0o750
+
+
+def test_a_label_that_is_no_file_name_keeps_its_sound_in_the_folder(tmp_path: Path):
+    ring = SoundRing(RATE)
+    ring.push(ramp(RATE))
+    SoundArchive(tmp_path, 1_000_000, ring).deliver(event(0.0, 1.0, label="../../sad/müde"))
+    SoundArchive(tmp_path, 1_000_000, ring).deliver(event(0.0, 1.0, 1, label=300 * "x"))
+    first, second = sorted(path.name for path in tmp_path.iterdir())
+    assert first == "20260102T030400.678Z-______sad_müde.ser-edge.wav"
+    assert second == f"20260102T030401.678Z-{60 * 'x'}.ser-edge.wav"
+
+
+def test_a_disk_that_becomes_read_only_is_waited_for(tmp_path: Path):
+    """As the kernel does with an SD card that fails: no error may end the daemon."""
+    ring = SoundRing(RATE)
+    ring.push(ramp(RATE))
+    with small_disk(tmp_path / "disk", kib=500) as place:
+        archive = SoundArchive(place, 1_000_000, ring)
+        subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+        with pytest.raises(NotDeliveredError, match="Read-only file system"):
+            archive.deliver(event(0.0, 1.0))
+        subprocess.run(["mount", "-o", "remount,rw", str(place)], check=True)
+        archive.deliver(event(0.0, 1.0))
+        assert len(list(place.iterdir())) == 1

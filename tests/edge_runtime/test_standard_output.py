@@ -110,6 +110,21 @@ def test_a_reader_that_never_reads_does_not_hold_up_the_end():
         assert whole == [some_event(number).to_json() for number in range(int(delivered))]
 
 
+def test_a_pipe_that_does_not_block_loses_nothing():
+    """Such as one that a program in node shares with its child."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    child = start(PROGRAM, writing)
+    os.close(writing)
+    with child, os.fdopen(reading) as pipe:
+        assert child.stderr.readline() == "ready\n"  # the pipe is full long since
+        lines = [pipe.readline() for _ in range(1000)]
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(60) == 0
+        assert child.stderr.read() == "1000 0 None\n"
+    assert lines == [f"{some_event(number).to_json()}\n" for number in range(1000)]
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_a_full_disk_ends_it():
     with Path("/dev/full").open("w") as full:

@@ -57,6 +57,7 @@ def test_counts_what_it_is_told():
         "events": 3,
         "reloads": 0,
         "overflows": 0,
+        "dropped milliseconds": 0,
         "restarts of the source": 0,
     }
     assert snapshot["labels"] == {"happy": 1}
@@ -64,6 +65,16 @@ def test_counts_what_it_is_told():
     assert snapshot["event"]["kind"] == "end"
     assert snapshot["seconds_since_hop"] < 60.0
     json.dumps(snapshot, allow_nan=False)
+
+
+def test_lost_sound_is_counted_from_the_start_and_is_news_once():
+    status = Status(ABOUT)
+    assert not status.note_losses(0, 0.0)
+    assert status.note_losses(2, 0.0)
+    assert not status.note_losses(2, 0.0)
+    assert status.note_losses(2, 1.25)
+    counts = status.snapshot()["counts"]
+    assert (counts["overflows"], counts["dropped milliseconds"]) == (2, 1250)
 
 
 def test_source_is_lost_once_however_often_it_is_said():

@@ -84,5 +84,5 @@ def test_samples_as_stored_are_those_that_a_file_gives_back(
     speech: Callable[..., np.ndarray], tmp_path
 ) -> None:
     samples = 1.2 * speech(1.0) / 0.5
-    write_wave(tmp_path / "one.wav", samples, RATE)
+    write_wave(tmp_path / "one.wav", samples, RATE, 0o600)
     np.testing.assert_array_equal(read_clip(tmp_path / "one.wav", RATE), as_stored(samples))

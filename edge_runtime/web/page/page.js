@@ -4,6 +4,7 @@
 
 (() => {
   const RETRY_MS = 2000;
+  const PATIENCE_MS = 10000; // something comes every 2 s: without power, a machine ends no connection
   const EVENTS_SHOWN = 30;
   const LOWEST_DBFS = -90;
   const WORDS = {
@@ -14,6 +15,7 @@
   };
   const at = (id) => document.getElementById(id);
   let hops = [], events = [], status = null, emotion = null, isDrawing = false, source = null;
+  let isLive = false, heardAt = 0;
 
   // --- what comes in ---------------------------------------------------------------------------
 
@@ -52,9 +54,11 @@
   function follow() {
     source = new EventSource("/live");
     const on = (kind, take) => source.addEventListener(kind, (message) => {
+      heardAt = performance.now();
       take(JSON.parse(message.data));
       show();
     });
+    heardAt = performance.now();
     source.onopen = () => {
       showConnection("live", "live");
       hops = []; events = []; emotion = null;
@@ -64,7 +68,8 @@
       showConnection("lost", "connection lost");
       // It comes back by itself, except when the answer was an error.
       if (source.readyState === EventSource.CLOSED) {
-        source.close();
+        source = null;
+        fetch("/history").then(showRefusal).catch(() => {});
         setTimeout(follow, RETRY_MS);
       }
     };
@@ -73,6 +78,13 @@
     on("source", (state) => { if (status) status.source = state; });
     on("about", (about) => { if (status) status.about = about; });
     on("status", (told) => { status = { ...status, ...told }; });
+  }
+
+  function watch() {
+    if (!source || performance.now() - heardAt < PATIENCE_MS) return;
+    source.close();
+    follow();
+    showConnection("lost", "connection lost: nothing came for 10 s");
   }
 
   // --- what is shown ---------------------------------------------------------------------------
@@ -111,8 +123,16 @@
   }
 
   function showConnection(state, text) {
+    isLive = state === "live";
     at("connection").dataset.state = state;
     setText(at("connection"), text);
+    show(); // what was heard last is not what is heard now
+  }
+
+  function showRefusal(response) {
+    if (response.status === 401) {
+      showConnection("lost", "connection lost: the token is another now, open this page as /?token=TOKEN");
+    }
   }
 
   function showNotices() {
@@ -127,9 +147,10 @@
 
   function showNow() {
     const hop = hops[hops.length - 1];
-    const isHeard = status.source.state === "listening" && hop;
+    const isHeard = isLive && status.source.state === "listening" && hop;
     const label = isHeard && hop.label;
-    setText(at("label"), label || (!isHeard ? "not listening" : hop.is_open ? "listening" : "quiet"));
+    const without = !isLive ? "not connected" : !isHeard ? "not listening" : hop.is_open ? "listening" : "quiet";
+    setText(at("label"), label || without);
     const isTold = emotion && emotion.label === label;
     const score = label && (isTold ? emotion.score : hop.scores && hop.scores[label]);
     setText(at("score"), label && Number.isFinite(score) ? percent(score) : "");
@@ -188,6 +209,7 @@
     const classified = hops.filter((hop) => hop.scores);
     const last = classified[classified.length - 1];
     const figures = about.figures || {};
+    const dropped = counts["dropped milliseconds"];
     const facts = [
       ["source", `${about.source}: ${status.source.state}`, status.source.state !== "listening"],
       ["model", about.model],
@@ -200,7 +222,8 @@
       ["temperature", Number.isFinite(machine.temperature_celsius) ? `${machine.temperature_celsius.toFixed(0)} °C` : "not told by this machine"],
       ["running for", duration(status.uptime_seconds)],
       ["windows", `${counts.inferences} classified of ${counts.hops}`],
-      ["sound lost", `${counts.overflows} times`, counts.overflows > 0],
+      ["sound lost", `${counts.overflows} times by the device, ${(dropped / 1000).toFixed(1)} s here`,
+        counts.overflows > 0 || dropped > 0],
       ["version", about.version],
     ].filter(([, value]) => value !== undefined && value !== null && value !== "");
     const list = at("facts");
@@ -254,5 +277,6 @@
   if (location.search) history.replaceState(null, "", location.pathname);
   window.addEventListener("resize", show);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+  setInterval(watch, 1000);
   follow();
 })();
