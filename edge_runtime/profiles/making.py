@@ -53,7 +53,10 @@ def make_profile(
             f"--emotions {','.join(rest) or 'A,B'}"
         )
     if len(wanted) < LEAST_EMOTIONS:
-        raise SerEdgeError("a profile tells at least two emotions apart; name more with --emotions")
+        raise SerEdgeError(
+            f"a profile tells at least two emotions apart, and here are clips of {len(wanted)}; "
+            "record more, or name more with --emotions"
+        )
     kept = [clip for clip in clips.items if clip.emotion in wanted]
     classes = np.array([wanted.index(clip.emotion) for clip in kept])
     places = [labels.index(emotion) for emotion in wanted]
