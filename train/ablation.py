@@ -227,8 +227,8 @@ def _judged(
         recipe = replace(recipe, training=replace(recipe.training, restore_best=False))
     judged = getattr(split, ablation.judge)
     try:
-        # What is not judged is not even there.
-        fitted = fit(recipe, replace(split, test=[]), place.cache, seed, folder, place.corpora)
+        # Whole, though the test part is not looked at: a teacher must know whom not to hear.
+        fitted = fit(recipe, split, place.cache, seed, folder, place.corpora)
         clips = load_clips(judged, split.labels, recipe, place.cache)
         scores = ClipInputs(clips, recipe, fitted.metadata).scores(fitted.model)
     finally:

@@ -200,8 +200,9 @@ class Distillation:
         Their share of the targets, below 1; the labels have the rest.
     unlabelled : tuple of str
         Corpora whose recordings are trained on with what the teacher thinks of them alone. One
-        that a split trains, selects or judges on is left out of it, and all of them where one
-        speaker alone is trained on.
+        that a split trains, selects or judges on is left out of it, so are the speakers that it
+        selects or judges on wherever else they speak, and all of them where one speaker alone is
+        trained on.
     unlabelled_share : float
         Share of their windows in every batch, below 1.
 

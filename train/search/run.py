@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -73,7 +73,7 @@ def search(recipe: Recipe, place: Place, seed: int, trials: int, folder: Path) -
         every trial failed, or the folder cannot be written, is damaged or holds another search.
     """
     space = space_of(recipe)
-    on_split, split = _open_parts(recipe, place, seed)
+    on_split, split = _split(recipe, place, seed)
     study = Study(folder, _fingerprint(recipe, split, seed), space, seed)
     study.begin_with(own_values(recipe, space))
     done = study.done()
@@ -99,12 +99,13 @@ def search(recipe: Recipe, place: Place, seed: int, trials: int, folder: Path) -
     return Best(folder / "best.toml", best.uar, len(done))
 
 
-def _open_parts(recipe: Recipe, place: Place, seed: int) -> tuple[Recipe, Split]:
-    """The recipe with the labels of its split, and the split without its test part."""
+def _split(recipe: Recipe, place: Place, seed: int) -> tuple[Recipe, Split]:
+    """The recipe with the labels of its split, and the split."""
     on_split, split, _ = own_split(recipe, place, seed)
     if not split.validation:
         raise SerEdgeError(f"split {split.name}: its validation part holds no utterance")
-    return on_split, replace(split, test=[])
+    # Whole, though no test recording is read: a teacher must know whom not to hear.
+    return on_split, split
 
 
 def _fingerprint(recipe: Recipe, split: Split, seed: int) -> str:
