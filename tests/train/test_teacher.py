@@ -290,16 +290,50 @@ def test_voices_heard_without_labels_are_known(recipe, place, tmp_path):
     assert warning.endswith(", and on recordings of TESS as it hears them")
 
 
-@pytest.mark.parametrize("damage", ["garbage", "zip", "lacks", "labels"])
+def test_copies_of_a_recording_teach_nothing_of_it(place, tmp_path):
+    """A recording is taught what it would be without them, and each of them the same."""
+    write_actors(tmp_path, range(1, 4))
+    given = read_corpora(tmp_path, ["RAVDESS"])
+    emotions = sorted({u.emotion for u in given})
+    targets = np.array([emotions.index(u.emotion) for u in given])
+    plain, copied = (
+        soft_targets(
+            "whisper-base",
+            times * given,
+            np.tile(targets, times),
+            [],
+            tuple(emotions),
+            place.cache,
+            tmp_path / str(times),
+        )
+        for times in (1, 3)
+    )
+    np.testing.assert_array_equal(copied, np.tile(plain, (3, 1)))
+    # As it is kept, too.
+    stored = soft_targets(
+        "whisper-base",
+        3 * given,
+        np.tile(targets, 3),
+        [],
+        tuple(emotions),
+        place.cache,
+        tmp_path / "3",
+    )
+    np.testing.assert_array_equal(stored, copied)
+
+
+@pytest.mark.parametrize("damage", ["garbage", "zip", "lacks", "more", "labels"])
 def test_stored_probabilities_of_something_else_are_refused(run, place, tmp_path, damage):
     path = tmp_path / TEACHER_FILE
     labels = ("neutral", "happy")
     if damage in ("garbage", "zip"):
         path.write_bytes(b"garbage" if damage == "garbage" else b"PK\x03\x04 cut off")
     else:
-        known = labels if damage == "lacks" else ("happy", "sad")
+        known = ("happy", "sad") if damage == "labels" else labels
         utterances = ["other/one"] if damage == "lacks" else ["RAVDESS/03-01-01-01-01-01-01"]
-        np.savez(path, utterances=utterances, labels=known, probabilities=np.ones((1, 2)) / 2)
+        utterances += ["RAVDESS/03-01-01-01-01-01-24"] * (damage == "more")
+        rows = np.ones((len(utterances), 2)) / 2
+        np.savez(path, utterances=utterances, labels=known, probabilities=rows)
     write_actors(tmp_path, range(1, 2))
     given = [u for u in read_corpora(tmp_path, ["RAVDESS"]) if u.name == "03-01-01-01-01-01-01"]
     with pytest.raises(SerEdgeError, match=rf"^{path}: .*; delete it$"):
