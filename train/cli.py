@@ -415,6 +415,7 @@ def _search(arguments: argparse.Namespace) -> int:
 
 
 def _ablate(arguments: argparse.Namespace) -> int:
+    _import_keras()
     from train.ablation import load_ablation, run_ablation, store, stored_results
     from train.ablation_table import as_text
 

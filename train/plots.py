@@ -149,7 +149,7 @@ def reliability_diagram(bins: list[dict[str, Any]], ece: float) -> bytes:
     Parameters
     ----------
     bins : list of dict
-        What `train.figures.reliability_bins` gave.
+        What `edge_runtime.reliability.reliability_bins` gave.
     ece : float
         Expected calibration error, 0 to 1.
 
