@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.arguments import positive
 from benchmarks.pictures import require_drawable
 from edge_runtime.backends import BACKEND_NAMES, BACKENDS
 from edge_runtime.errors import SerEdgeError
@@ -51,7 +52,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--limit",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="utterances, drawn in proportion of every corpus and class (default: all)",
     )
@@ -96,13 +97,6 @@ def add_parser(commands: Any) -> None:
         "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
     )
     parser.set_defaults(work=accuracy, wrong_usage=parser.error)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
 
 
 def accuracy(arguments: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import positive
 from convert.targets import TARGETS
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.program import run_program
@@ -89,7 +90,7 @@ def _add_preparation(commands: Any) -> None:
     _add_corpora(preparation)
     preparation.add_argument(
         "--utterances",
-        type=_positive,
+        type=positive,
         default=100,
         metavar="N",
         help="how many, drawn at random (default: 100)",
@@ -175,7 +176,7 @@ def _add_pending(commands: Any) -> None:
         "--seed", type=int, default=0, metavar="N", help="the first seed (default: 0)"
     )
     waiting.add_argument(
-        "--seeds", type=_positive, default=3, metavar="K", help="how many seeds (default: 3)"
+        "--seeds", type=positive, default=3, metavar="K", help="how many seeds (default: 3)"
     )
     _add_results(waiting)
     waiting.set_defaults(work=_pending)
@@ -210,7 +211,7 @@ def _add_tables(commands: Any) -> None:
 def _add_rounds(parser: argparse.ArgumentParser, default: int) -> None:
     parser.add_argument(
         "--rounds",
-        type=_positive,
+        type=positive,
         default=default,
         metavar="N",
         help=f"how often each is timed (default: {default})",
@@ -244,13 +245,6 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help=f"stored results (default: {RESULTS})",
     )
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
 
 
 def _features(arguments: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.enrol_tables import KIND, enrolment_table
 from benchmarks.results import load_all, store
 from edge_runtime.errors import SerEdgeError
+from edge_runtime.metadata import model_hash
 
 MODEL = "model.int8.tflite"
 
@@ -57,13 +58,9 @@ def enrol(arguments: argparse.Namespace) -> int:
     done = [_is_measured(run, arguments) for run in arguments.runs]
     if arguments.plot is not None:
         from benchmarks.enrol_plot import enrolment_curves
+        from train.output_files import write_bytes
 
-        picture = enrolment_curves(load_all(arguments.results))
-        try:
-            arguments.plot.parent.mkdir(parents=True, exist_ok=True)
-            arguments.plot.write_bytes(picture)
-        except OSError as error:
-            raise SerEdgeError(f"{arguments.plot}: cannot be written ({error.strerror})") from error
+        write_bytes(arguments.plot, enrolment_curves(load_all(arguments.results)))
     return 0 if all(done) else 1
 
 
@@ -74,10 +71,10 @@ def _is_measured(run: Path, arguments: argparse.Namespace) -> bool:
 
     name = f"{run.resolve().parent.name}-{run.resolve().name}.json"
     path = arguments.results / KIND / name
-    if path.is_file() and not arguments.again:
-        print(f"{name}: stored earlier", flush=True)
-        return True
     model = run / MODEL
+    if path.is_file() and not arguments.again:
+        print(f"{name}: stored earlier{_of_another(path, model)}", flush=True)
+        return True
     try:
         if not model.is_file():
             raise SerEdgeError(
@@ -91,3 +88,14 @@ def _is_measured(run: Path, arguments: argparse.Namespace) -> bool:
     told = json.dumps(result) if arguments.format == "jsonl" else enrolment_table({KIND: [result]})
     print(told, flush=True)
     return True
+
+
+def _of_another(stored: Path, model: Path) -> str:
+    """Say so where a result is not of the model file that is there now."""
+    try:
+        same = json.loads(stored.read_text(encoding="utf-8"))["model"] == model_hash(model)
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SerEdgeError(f"{stored}: is damaged ({error}); measure --again") from error
+    return "" if same else ", of another model file; --again measures this one"

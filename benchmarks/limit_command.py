@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import positive
 from benchmarks.results import store
 from edge_runtime.classifier import DEFAULT_MODEL
 
@@ -25,7 +26,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--rounds",
-        type=_positive,
+        type=positive,
         default=50,
         metavar="N",
         help="how often each is timed (default: 50)",
@@ -47,10 +48,3 @@ def limit(arguments: argparse.Namespace) -> int:
         store(result, arguments.store)
     print(json.dumps(result) if arguments.format == "jsonl" else as_text(result))
     return 0
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number

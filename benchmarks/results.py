@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from edge_runtime.atomic import replacing
 from edge_runtime.errors import SerEdgeError
 
 Results = dict[str, list[dict[str, Any]]]
@@ -20,15 +21,13 @@ def store(result: dict[str, Any], path: Path) -> None:
     SerEdgeError
         When it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(result, separators=(",", ":")) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        with replacing(path, path.with_name(f".{path.name}.{os.getpid()}")) as temporary:
+            text = json.dumps(result, separators=(",", ":")) + "\n"
+            temporary.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise SerEdgeError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise SerEdgeError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def load_all(folder: Path) -> Results:

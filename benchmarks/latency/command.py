@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import positive
 from benchmarks.pictures import require_drawable
 from benchmarks.results import store
 from edge_runtime.backends import BACKEND_NAMES, MAX_THREADS
@@ -52,7 +53,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--rounds",
-        type=_positive,
+        type=positive,
         default=ROUNDS,
         metavar="N",
         help=f"of 40 decisions each (default: {ROUNDS})",
@@ -109,15 +110,8 @@ def latency(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
 def _threads(text: str) -> int:
-    number = _positive(text)
+    number = positive(text)
     if number > MAX_THREADS:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"must be at most {MAX_THREADS}, not {number}")
     return number

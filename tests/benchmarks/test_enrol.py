@@ -16,7 +16,8 @@ from train.corpora import read_corpora
 from .test_tables import ser_bench
 
 LABELS = ["neutral", "happy", "sad", "angry", "fear", "disgust", "surprise"]
-SPEAKERS = ("EmoDB-03", "EmoDB-08")
+# Whom the bundled model never heard.
+SPEAKERS = ("EmoDB-03", "EmoDB-16")
 
 
 @pytest.fixture
@@ -69,7 +70,22 @@ def test_two_real_speakers_are_enrolled_stored_and_drawn(run: Path, tmp_path: Pa
     assert pair["speakers"] == list(SPEAKERS)
     assert stored["cost"]["profile_bytes"] < 100_000
     again = ser_bench("enrol", run, "--results", results)
-    assert "stored earlier" in again.stdout
+    assert again.stdout == "edge-seed0-test-EmoDB.json: stored earlier\n"
+    with (run / "model.int8.tflite").open("ab") as model:
+        model.write(b"made anew")
+    again = ser_bench("enrol", run, "--results", results)
+    assert "of another model file; --again" in again.stdout
+
+
+def test_a_voice_that_the_model_knows_is_refused(run: Path, tmp_path: Path) -> None:
+    described = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    described["predictions"].append({"corpus": "EmoDB", "name": "08a01Fd", "target": 1})
+    (run / "run.json").write_text(json.dumps(described))
+    shutil.copy(DEFAULT_MODEL, run / "model.int8.tflite")
+    done = ser_bench("enrol", run, "--results", tmp_path / "results")
+    assert done.returncode == 1
+    assert "was trained or selected on EmoDB-08, whom the run tests" in done.stderr
+    assert not (tmp_path / "results").exists()
 
 
 def test_without_anything_to_do_it_says_what_to_name() -> None:
