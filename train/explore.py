@@ -28,31 +28,6 @@ MEASURED = tuple(Recording.__dataclass_fields__)
 Measured = dict[str, Any]
 
 
-def explore(utterances: list[Utterance], folder: Path, jobs: int = 1) -> Path:
-    """Measure recordings and write a report about them.
-
-    Parameters
-    ----------
-    utterances : list of Utterance
-        What to look at.
-    folder : Path
-        Where the report goes; made when absent.
-    jobs : int
-        Number of processes; -1 is one per core.
-
-    Returns
-    -------
-    Path
-        ``explore.html``, see `draw`.
-
-    Raises
-    ------
-    SerEdgeError
-        When there is nothing to look at, or the report cannot be written.
-    """
-    return draw(measure(utterances, jobs), utterances, folder)
-
-
 def measure(utterances: list[Utterance], jobs: int = 1) -> Measured:
     """Read every recording once and sum up what they are like.
 
