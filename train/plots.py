@@ -39,7 +39,7 @@ Lines = tuple[tuple[str, str, str], ...]
 PANELS: tuple[tuple[str, Lines], ...] = (
     ("Loss", (("loss", "training", BLUE), ("validation_loss", "validation", VERMILLION))),
     (
-        "On the validation speakers",
+        "On the validation part",
         (("validation_uar", "UAR", VERMILLION), ("validation_accuracy", "WA", BLUE)),
     ),
     ("Learning rate", (("learning_rate", "learning rate", GREEN),)),

@@ -14,7 +14,7 @@ from train.checkpoint import remove_checkpoint
 from train.evaluate import Place, own_split
 from train.fit import fit
 from train.progress import say
-from train.recipe import Recipe
+from train.recipe import ClipTraining, Recipe, Training
 from train.search.outputs import write
 from train.search.space import own_values, space_of, with_values
 from train.search.study import Study
@@ -45,8 +45,9 @@ def search(recipe: Recipe, place: Place, seed: int, trials: int, folder: Path) -
     """Try values for what a recipe's table ``[search]`` names, and write the best as a recipe.
 
     The first trial has the recipe's own values, as far as they are among those to be tried. A
-    trial is judged by the best validation UAR of its history; the test part is never read. The
-    values follow from the seed and the trials before, in however many calls those were done.
+    trial is judged by the validation UAR of the weights that it keeps; the test part is never
+    read. The values follow from the seed and the trials before, in however many calls those were
+    done.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def _fingerprint(recipe: Recipe, split: Split, seed: int) -> str:
 
 
 def _uar(recipe: Recipe, split: Split, place: Place, seed: int, folder: Path) -> float:
-    """Train, and give the best validation UAR; an interrupted training goes on where it was."""
+    """Train, and give the validation UAR; an interrupted training goes on where it was."""
     try:
         fitted = fit(recipe, split, place.cache, seed, folder, place.corpora)
     except ValueError as error:
@@ -125,4 +126,13 @@ def _uar(recipe: Recipe, split: Split, place: Place, seed: int, folder: Path) ->
     finally:
         # Or the networks of all trials would add up in memory.
         keras.utils.clear_session()
-    return max(look["validation_uar"] for look in fitted.history)
+    return _kept(fitted.history, recipe.training)["validation_uar"]
+
+
+def _kept(history: list[dict[str, float]], training: Training | ClipTraining) -> dict[str, float]:
+    """The look at the weights that a training keeps: what did better before them is gone."""
+    if not training.restore_best:
+        return history[-1]
+    monitor = training.monitor if isinstance(training, ClipTraining) else "uar"
+    sign = -1.0 if monitor == "loss" else 1.0
+    return max(history, key=lambda look: sign * look[f"validation_{monitor}"])
