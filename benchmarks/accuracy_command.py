@@ -166,11 +166,18 @@ def _selected(
     corpora: Path,
     arguments: argparse.Namespace,
 ) -> Selection:
-    from benchmarks.accuracy_selection import of_corpora, of_run, own_test_speakers
+    from benchmarks.accuracy_selection import (
+        of_corpora,
+        of_run,
+        own_test_speakers,
+        require_of_run,
+    )
 
     known_too = arguments.include_training_speakers
     if run:
-        return of_run(run, corpora)
+        selection = of_run(run, corpora)
+        require_of_run(classifiers, selection)
+        return selection
     if arguments.data:
         return of_corpora(classifiers, corpora, arguments.data, known_too)
     return own_test_speakers(classifiers, corpora, known_too)

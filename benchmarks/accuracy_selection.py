@@ -75,23 +75,58 @@ def of_run(run_folder: Path, corpora: Path) -> Selection:
     Raises
     ------
     SerEdgeError
-        When the run or an utterance is missing.
+        When the run is missing or damaged, or an utterance is missing.
     """
     run = _load_run(run_folder)
-    return Selection(
-        _find(run["predictions"], corpora),
-        np.array([prediction["target"] for prediction in run["predictions"]]),
-        tuple(run["labels"]),
-        run["protocol"],
-        {
-            "recipe": run["recipe"]["name"],
-            "split": run["split"],
-            "seed": run["seed"],
-            "speakers": run["speakers"],
-            "versions": run["versions"],
-        },
-        str(run_folder),
-    )
+    try:
+        return Selection(
+            _find(run["predictions"], corpora),
+            np.array([prediction["target"] for prediction in run["predictions"]]),
+            tuple(run["labels"]),
+            run["protocol"],
+            {
+                "recipe": run["recipe"]["name"],
+                "split": run["split"],
+                "seed": run["seed"],
+                "speakers": run["speakers"],
+                "versions": run["versions"],
+            },
+            str(run_folder),
+        )
+    except (KeyError, TypeError) as error:
+        raise SerEdgeError(
+            f"{run_folder / 'run.json'}: is damaged ({error!r}); train again"
+        ) from error
+
+
+def require_of_run(classifiers: Sequence[Classifier], selection: Selection) -> None:
+    """Refuse a model of another run that knows speakers of this run's test part.
+
+    The model of the run itself is judged as the run's protocol says.
+
+    Parameters
+    ----------
+    classifiers : sequence of Classifier
+        What is to be judged.
+    selection : Selection
+        What `of_run` gave.
+
+    Raises
+    ------
+    SerEdgeError
+        Naming the first such model, and whom it knows.
+    """
+    tested = {utterance.speaker for utterance in selection.utterances}
+    for classifier in classifiers:
+        told = classifier.metadata.provenance
+        if all(told.get(name) == selection.about[name] for name in ("recipe", "split", "seed")):
+            continue
+        heard = sorted(tested & (_provenance(classifier).known or frozenset()))
+        if heard:
+            raise SerEdgeError(
+                f"{classifier.path}: was trained or selected on {_named(heard)}, on whom "
+                f"{selection.origin} is tested; name the run that it is of, or judge it on --data"
+            )
 
 
 def own_test_speakers(
@@ -229,7 +264,7 @@ def _load_run(folder: Path) -> dict[str, Any]:
         raise SerEdgeError(
             f"{folder}: no run.json; ser-train writes one when it is done"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise SerEdgeError(f"{folder / 'run.json'}: cannot be read ({error})") from error
 
 

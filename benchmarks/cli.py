@@ -204,7 +204,9 @@ def _add_tables(commands: Any) -> None:
         action="store_true",
         help="write nothing; exit with 1 when a document is out of date",
     )
-    tables.add_argument("documents", type=Path, nargs="+", metavar="FILE.md")
+    tables.add_argument(
+        "documents", type=Path, nargs="+", metavar="FILE.md", help="with marks for tables in it"
+    )
     tables.set_defaults(work=_tables)
 
 

@@ -224,7 +224,8 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
         "--dask",
         default="",
         metavar="ADDRESS",
-        help="Dask scheduler that spreads the extraction of features, tcp://HOST:PORT",
+        help="Dask scheduler that spreads the extraction of features in place of --jobs, "
+        "tcp://HOST:PORT (default: none)",
     )
 
 
