@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import SerEdgeError
 from train.corpora import Utterance, read_corpora
+from train.corpora.registry import FOLDER_PREFIX, TABLE_PREFIX
 from train.lineage import known_speakers
 from train.splits.classes import Classes, classes_of
 from train.splits.cross_corpus import MERGE
@@ -326,7 +327,8 @@ def _unheard(
         )
     sentences = [f"{whose}{merges(_merged(classes, kept))}"]
     sentences += _about_classes(classes, found)
-    sentences += _about_voices(heard, known_too, None not in told)
+    own = any(u.corpus.startswith((FOLDER_PREFIX, TABLE_PREFIX)) for u in kept)
+    sentences += _about_voices(heard, known_too, None not in told, own)
     return Selection(
         kept,
         np.array([labels.index(classes.of(u)) for u in kept]),
@@ -360,7 +362,7 @@ def _about_classes(classes: Classes, found: list[Utterance]) -> list[str]:
     return [f"left out, being none of the model's labels: {named}"]
 
 
-def _about_voices(heard: list[str], known_too: bool, all_told: bool) -> list[str]:
+def _about_voices(heard: list[str], known_too: bool, all_told: bool, own: bool) -> list[str]:
     sentences = []
     if heard and known_too:
         sentences.append(
@@ -370,7 +372,9 @@ def _about_voices(heard: list[str], known_too: bool, all_told: bool) -> list[str
     elif heard:
         sentences.append(f"left out, having been trained or selected on: {_named(heard)}")
     elif all_told:
-        sentences.append("none of these voices was trained or selected on")
+        # Another path to the same recordings makes other names of the same speakers.
+        by_name = ", as far as the names of their folders or tables tell" if own else ""
+        sentences.append(f"none of these voices was trained or selected on{by_name}")
     if not all_told:
         sentences.append(
             "a model does not say whose voices it was trained on: these figures may say nothing "
