@@ -134,6 +134,13 @@ def _about_speakers(files: pd.DataFrame) -> Iterable[str]:
         yield (
             f"There is a single speaker, {known.speaker.iloc[0]}: nothing can be said about others."
         )
+    by_name = known.groupby(known.speaker.str.casefold()).speaker.unique()
+    alike = [" = ".join(sorted(names)) for names in by_name if len(names) > 1]
+    if alike:
+        yield (
+            "Speakers whose names differ in upper and lower case alone count as several, and one "
+            f"voice may end up on both sides of a split: {_listed(alike)}."
+        )
     emotions = known.groupby("speaker").emotion.agg(["nunique", "first"])
     single = emotions[emotions["nunique"] == 1]
     if len(single) and files.emotion.nunique() > 1:

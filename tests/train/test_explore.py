@@ -198,6 +198,12 @@ def test_speakers_of_one_class_and_classes_of_one_speaker(collection):
     assert "speaks fear" in collection.warning("Only one speaker")
 
 
+def test_names_of_speakers_that_differ_in_case_alone(collection):
+    collection.add_good(speakers=["Anna", "ben"])
+    collection.add_good(speakers=["anna"])
+    assert "Anna = anna." in collection.warning("upper and lower case")
+
+
 def test_single_speaker(collection):
     collection.add_good(speakers=["A"])
     assert collection.warning("single speaker, A")
