@@ -24,7 +24,9 @@ ROOMS = "rir"
 # What may go on behind speech; the others are mixed into each other alone.
 BACKGROUNDS = ("Rain", "Sea_waves", "Clock_tick", "Helicopter", "Fire_crackling")
 
-# Utterances drawn from each corpus, of the speakers that may be fitted on: None for all.
+# Utterances drawn from each corpus, of the speakers that may be fitted on: of all where none are
+# named, of whom some are test speakers of today's recipes; figures of what hears them through the
+# gate say so.
 UTTERANCES = {"RAVDESS": 960, "TESS": 500, "EMOVO": 588, "CASIA": 500, "ASED": 800}
 SPEAKERS = {
     "RAVDESS": {f"RAVDESS-{actor:02}" for actor in range(1, 17)},
