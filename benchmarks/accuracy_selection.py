@@ -17,12 +17,11 @@ from edge_runtime.errors import SerEdgeError
 from train.corpora import Utterance, read_corpora
 from train.corpora.registry import FOLDER_PREFIX, TABLE_PREFIX
 from train.lineage import known_speakers
+from train.listing import first_of
 from train.splits.classes import Classes, classes_of
 from train.splits.cross_corpus import MERGE
 from train.splits.judged import is_judged
 from train.splits.names import listed, merges
-
-SPEAKERS_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -386,6 +385,4 @@ def _about_voices(heard: list[str], known_too: bool, all_told: bool, own: bool) 
 def _named(speakers: list[str]) -> str:
     if len(speakers) == 1:
         return f"speaker {speakers[0]}"
-    more = len(speakers) - SPEAKERS_NAMED
-    names = ", ".join(speakers[:SPEAKERS_NAMED])
-    return f"{len(speakers)} speakers ({names}{f' and {more} more' if more > 0 else ''})"
+    return f"{len(speakers)} speakers ({first_of(speakers)})"

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from train.listing import first_of
+
 FEW_UTTERANCES = 30  # of a class
 FEW_OF_LARGEST = 0.25  # share of the largest class
 SHORT_SECONDS = 0.25
@@ -160,8 +162,7 @@ def _labelled(files: pd.DataFrame) -> list[str]:
 
 
 def _listed(names: list[str]) -> str:
-    more = len(names) - EXAMPLES
-    return ", ".join(names[:EXAMPLES]) + (f" and {more} more" if more > 0 else "")
+    return first_of(names, EXAMPLES)
 
 
 def _counted(count: int, noun: str) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import tomli_w
 
+from train.numbers import is_number
 from train.output_files import write_bytes
 from train.recipe import Recipe
 from train.search.picture import picture_of
-from train.search.space import Space, is_number, with_values
+from train.search.space import Space, with_values
 from train.search.trial import Trial, best_of, text_of
 
 
