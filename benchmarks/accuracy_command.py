@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.arguments import positive
+from benchmarks.arguments import add_corpora, add_format, positive
 from benchmarks.pictures import require_drawable
 from edge_runtime.backends import BACKEND_NAMES, BACKENDS
 from edge_runtime.errors import SerEdgeError
@@ -45,11 +45,7 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="with them: how well known voices are told, which says nothing about others",
     )
-    parser.add_argument(
-        "--corpora",
-        metavar="DIR",
-        help="folder with one subfolder per corpus (default: $SER_EDGE_CORPORA)",
-    )
+    add_corpora(parser)
     parser.add_argument(
         "--limit",
         type=positive,
@@ -93,9 +89,7 @@ def add_parser(commands: Any) -> None:
         help="draw how sure the models are of what is right: reliability, and how much is right "
         "of what is answered at each rejection threshold",
     )
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_format(parser)
     parser.set_defaults(work=accuracy, wrong_usage=parser.error)
 
 

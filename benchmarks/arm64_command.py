@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.arguments import positive
+from benchmarks.arguments import add_outcome, positive
 from benchmarks.arm64_root import CPUS, INTERPRETERS, ready_root
 from benchmarks.results import store
 
@@ -67,10 +67,7 @@ def add_parser(commands: Any) -> None:
         metavar="FILE.whl",
         help="with --tests: test what is in this wheel (default: what is in the checkout)",
     )
-    parser.add_argument("--store", type=Path, metavar="FILE.json", help="keep the result")
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_outcome(parser)
     parser.set_defaults(work=arm64)
 
 

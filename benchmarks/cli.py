@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.arguments import positive
+from benchmarks.arguments import add_corpora, add_format, add_outcome, give, positive
 from convert.targets import TARGETS
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.program import run_program
@@ -76,7 +76,7 @@ def _add_features(commands: Any) -> None:
     features.add_argument(
         "--sound", type=Path, metavar="FILE", help="of at least 3 s (default: synthesised)"
     )
-    _add_outcome(features)
+    add_outcome(features)
     features.set_defaults(work=_features)
 
 
@@ -87,7 +87,7 @@ def _add_preparation(commands: Any) -> None:
     preparation.add_argument(
         "--corpus", default="TESS", metavar="NAME", help="what is prepared (default: TESS)"
     )
-    _add_corpora(preparation)
+    add_corpora(preparation)
     preparation.add_argument(
         "--utterances",
         type=positive,
@@ -104,7 +104,7 @@ def _add_preparation(commands: Any) -> None:
         "folder (default: stored)",
     )
     _add_rounds(preparation, 5)
-    _add_outcome(preparation)
+    add_outcome(preparation)
     preparation.set_defaults(work=_preparation)
 
 
@@ -126,8 +126,8 @@ def _add_listening(commands: Any) -> None:
         metavar="S",
         help="of speech and of a quiet room each, in real time (default: 60)",
     )
-    _add_corpora(listening)
-    _add_outcome(listening)
+    add_corpora(listening)
+    add_outcome(listening)
     listening.set_defaults(work=_listening)
 
 
@@ -139,8 +139,8 @@ def _add_soak(commands: Any) -> None:
         "--hours", type=float, default=24.0, metavar="H", help="of sound (default: 24)"
     )
     soak.add_argument("--seed", type=int, default=0, metavar="N", help="of the sound (default: 0)")
-    _add_corpora(soak)
-    _add_outcome(soak)
+    add_corpora(soak)
+    add_outcome(soak)
     soak.set_defaults(work=_soak)
 
 
@@ -163,7 +163,7 @@ def _add_conversions(commands: Any) -> None:
         "--again", action="store_true", help="convert to what is stored already, too"
     )
     _add_results(conversions)
-    _add_format(conversions)
+    add_format(conversions)
     conversions.set_defaults(work=_conversions)
 
 
@@ -220,25 +220,6 @@ def _add_rounds(parser: argparse.ArgumentParser, default: int) -> None:
     )
 
 
-def _add_outcome(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--store", type=Path, metavar="FILE.json", help="keep the result")
-    _add_format(parser)
-
-
-def _add_format(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
-
-
-def _add_corpora(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--corpora",
-        metavar="DIR",
-        help="folder with one subfolder per corpus (default: $SER_EDGE_CORPORA)",
-    )
-
-
 def _add_results(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--results",
@@ -253,7 +234,7 @@ def _features(arguments: argparse.Namespace) -> int:
     from benchmarks.features import as_table, bench_features
 
     result = bench_features(arguments.rounds, arguments.sound)
-    return _give(result, as_table(result), arguments)
+    return give(result, as_table, arguments)
 
 
 def _preparation(arguments: argparse.Namespace) -> int:
@@ -268,21 +249,21 @@ def _preparation(arguments: argparse.Namespace) -> int:
         arguments.rounds,
         arguments.form == "wav",
     )
-    return _give(result, as_text(result), arguments)
+    return give(result, as_text, arguments)
 
 
 def _listening(arguments: argparse.Namespace) -> int:
     from benchmarks.listening import as_text, bench_listening
 
     result = bench_listening(arguments.seconds, _corpora_or_none(arguments))
-    return _give(result, as_text(result), arguments)
+    return give(result, as_text, arguments)
 
 
 def _soak(arguments: argparse.Namespace) -> int:
     from benchmarks.soak import as_text, bench_soak
 
     result = bench_soak(arguments.hours, _corpora_or_none(arguments), arguments.seed)
-    return _give(result, as_text(result), arguments)
+    return give(result, as_text, arguments)
 
 
 def _corpora_or_none(arguments: argparse.Namespace) -> Path | None:
@@ -290,16 +271,6 @@ def _corpora_or_none(arguments: argparse.Namespace) -> Path | None:
 
     is_named = arguments.corpora or os.environ.get("SER_EDGE_CORPORA")
     return corpora_folder(arguments.corpora) if is_named else None
-
-
-def _give(result: dict[str, Any], text: str, arguments: argparse.Namespace) -> int:
-    """Store and print a result."""
-    from benchmarks.results import store
-
-    if arguments.store:
-        store(result, arguments.store)
-    print(json.dumps(result) if arguments.format == "jsonl" else text)
-    return 0
 
 
 def _conversions(arguments: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import add_corpora, add_format
 from benchmarks.enrol_tables import KIND, enrolment_table
 from benchmarks.results import load_all, store
 from edge_runtime.errors import SerEdgeError
@@ -29,11 +30,7 @@ def add_parser(commands: Any, results: Path) -> None:
         help="folders that ser-train wrote, of the protocol cross-corpus, each with its model "
         f"converted to {MODEL}",
     )
-    parser.add_argument(
-        "--corpora",
-        metavar="DIR",
-        help="folder with one subfolder per corpus (default: $SER_EDGE_CORPORA)",
-    )
+    add_corpora(parser)
     parser.add_argument("--again", action="store_true", help="measure what is stored already, too")
     parser.add_argument(
         "--plot", type=Path, metavar="FILE.png", help="draw all that is stored, after the runs"
@@ -45,9 +42,7 @@ def add_parser(commands: Any, results: Path) -> None:
         metavar="DIR",
         help=f"stored results (default: {results})",
     )
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_format(parser)
     parser.set_defaults(work=enrol)
 
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.arguments import positive
+from benchmarks.arguments import add_format, positive
 from benchmarks.pictures import require_drawable
 from benchmarks.results import store
 from edge_runtime.backends import BACKEND_NAMES, MAX_THREADS
@@ -72,9 +72,7 @@ def add_parser(commands: Any) -> None:
         help="print this machine's row for the hardware page, and keep the result that it is made "
         "of: in --store, by default MACHINE.json here",
     )
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_format(parser)
     parser.set_defaults(work=latency)
 
 
