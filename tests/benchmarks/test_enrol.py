@@ -106,6 +106,7 @@ def stored(corpus: str, speakers: dict[str, dict[int, tuple[float, float]]]) -> 
     """A result: by speaker and number of clips the UAR before and after, in two draws alike."""
     pair = {"alone": 0.3, "own": 0.5, "the other's": 0.25, "one of both": 0.45}
     return {
+        "recipe": "edge",
         "split": f"test-{corpus}",
         "speakers": {
             speaker: [
@@ -141,3 +142,13 @@ def test_tables_say_gains_and_the_worst_and_leave_rare_counts_out_of_the_mean() 
     assert "| one profile of both speakers' clips | 0.450 | 0.450 |" in pairs
     assert "70% (60%)" in pairs
     assert "a profile of 70 clips: 31 KB" in cost_list({"enrol": [one]})
+
+
+def test_results_of_two_recipes_are_not_averaged() -> None:
+    one = stored("A", {"a": {1: (0.2, 0.4)}})
+    other = {**stored("A", {"a": {1: (0.3, 0.8)}}), "recipe": "edge-1d"}
+    table = enrolment_table({"enrol": [one, other]})
+    assert "| A (edge) | 1 | 1 | 3 | 0.200 ± 0.000 (2) | 0.400 ± 0.000 (2) | +20.0 |" in table
+    assert "| A (edge-1d) | 1 | 1 | 3 | 0.300 ± 0.000 (2) | 0.800 ± 0.000 (2) | +50.0 |" in table
+    assert "| **mean (edge-1d)** | 1 | 1 corpora |  | 0.300 | 0.800 | +50.0 |" in table
+    assert "| A (edge) | A (edge-1d) |" in pairs_table({"enrol": [one, other]})
