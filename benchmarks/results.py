@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.atomic import replacing
 from edge_runtime.errors import SerEdgeError
+from train.output_files import write_bytes
 
 Results = dict[str, list[dict[str, Any]]]
 
@@ -21,13 +20,8 @@ def store(result: dict[str, Any], path: Path) -> None:
     SerEdgeError
         When it cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path, path.with_name(f".{path.name}.{os.getpid()}")) as temporary:
-            text = json.dumps(result, separators=(",", ":")) + "\n"
-            temporary.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise SerEdgeError(f"{path}: cannot be written ({error.strerror or error})") from error
+    text = json.dumps(result, separators=(",", ":")) + "\n"
+    write_bytes(path, text.encode("utf-8"))
 
 
 def load_all(folder: Path) -> Results:
