@@ -1,4 +1,7 @@
-"""What each part of a recipe is worth: the recipe beside variants of it, never on a test part."""
+"""What each part of a recipe is worth: the recipe beside variants of it.
+
+They are judged on validation, or on the test part of splits that no figure is quoted of.
+"""
 
 from __future__ import annotations
 
@@ -289,7 +292,7 @@ def stored_results(ablation: Ablation, folder: Path) -> list[dict[str, Any]]:
             try:
                 result = json.loads(path.read_text(encoding="utf-8"))
                 same = result["recipe"] == json.loads(json.dumps(step.recipe.to_dict()))
-                judge = result["judge"]
+                judge, _ = result["judge"], result["judged_speakers"]
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise SerEdgeError(f"{path}: cannot be read ({error}); delete it") from error
             if not same:
