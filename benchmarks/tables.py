@@ -80,7 +80,8 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SerEdgeError(f"{path}: cannot be read ({error})") from error
+        reason = getattr(error, "strerror", None) or error
+        raise SerEdgeError(f"{path}: cannot be read ({reason})") from error
 
 
 def _renewed(text: str, results: Results, path: Path) -> str:

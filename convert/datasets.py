@@ -291,7 +291,10 @@ def _arrays(path: Path, otherwise: str) -> dict[str, NDArray[Any]]:
             f"{path}: no such file; ser-train leaves one beside every model"
         ) from error
     except UNREADABLE as error:
-        raise SerEdgeError(f"{path}: {otherwise} ({error})") from error
+        raise SerEdgeError(
+            f"{path}: {otherwise} ({error}); one of ser-train's is written anew, without training, "
+            "when it is deleted and the training called again"
+        ) from error
 
 
 def _of_folder(folder: Path, metadata: ModelMetadata) -> Representative:

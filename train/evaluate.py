@@ -75,7 +75,7 @@ def run_split(
     """
     stored = stored_figures(folder, recipe, split, seed)
     figures = stored or _train_and_judge(recipe, split, protocol, place, seed, folder)
-    if not (folder / HELD_OUT_FILE).is_file():
+    if not all((folder / name).is_file() for name in (REPRESENTATIVE_FILE, HELD_OUT_FILE)):
         write_conversion_data(folder, recipe, split, stored_metadata(folder), place, seed)
     _report(folder, anew=stored is None)
     remove_checkpoint(folder)
