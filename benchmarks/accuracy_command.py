@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.arguments import add_corpora, add_format, positive
 from benchmarks.pictures import require_drawable
 from edge_runtime.backends import BACKEND_NAMES, BACKENDS
 from edge_runtime.errors import SerEdgeError
@@ -44,14 +45,10 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="with them: how well known voices are told, which says nothing about others",
     )
-    parser.add_argument(
-        "--corpora",
-        metavar="DIR",
-        help="folder with one subfolder per corpus (default: $SER_EDGE_CORPORA)",
-    )
+    add_corpora(parser)
     parser.add_argument(
         "--limit",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="utterances, drawn in proportion of every corpus and class (default: all)",
     )
@@ -92,17 +89,8 @@ def add_parser(commands: Any) -> None:
         help="draw how sure the models are of what is right: reliability, and how much is right "
         "of what is answered at each rejection threshold",
     )
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_format(parser)
     parser.set_defaults(work=accuracy, wrong_usage=parser.error)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
 
 
 def accuracy(arguments: argparse.Namespace) -> int:
@@ -172,11 +160,18 @@ def _selected(
     corpora: Path,
     arguments: argparse.Namespace,
 ) -> Selection:
-    from benchmarks.accuracy_selection import of_corpora, of_run, own_test_speakers
+    from benchmarks.accuracy_selection import (
+        of_corpora,
+        of_run,
+        own_test_speakers,
+        require_of_run,
+    )
 
     known_too = arguments.include_training_speakers
     if run:
-        return of_run(run, corpora)
+        selection = of_run(run, corpora)
+        require_of_run(classifiers, selection)
+        return selection
     if arguments.data:
         return of_corpora(classifiers, corpora, arguments.data, known_too)
     return own_test_speakers(classifiers, corpora, known_too)

@@ -7,6 +7,7 @@ from concurrent.futures import BrokenExecutor
 from typing import Any, TypeVar
 
 from edge_runtime.errors import SerEdgeError
+from train.jobs import require_jobs
 from train.progress import progress
 
 Result = TypeVar("Result")
@@ -42,8 +43,7 @@ def in_parallel(
     SerEdgeError
         When `jobs` is 0 or below -1, or a process dies.
     """
-    if jobs < 1 and jobs != -1:
-        raise SerEdgeError(f"--jobs must be 1 or more, or -1 for one per core, not {jobs}")
+    require_jobs(jobs)
     from joblib import Parallel, delayed
 
     results = Parallel(n_jobs=jobs, return_as="generator")(delayed(call)(*one) for one in arguments)

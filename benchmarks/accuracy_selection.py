@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import SerEdgeError
 from train.corpora import Utterance, read_corpora
+from train.corpora.registry import FOLDER_PREFIX, TABLE_PREFIX
 from train.lineage import known_speakers
+from train.listing import first_of
 from train.splits.classes import Classes, classes_of
 from train.splits.cross_corpus import MERGE
 from train.splits.judged import is_judged
 from train.splits.names import listed, merges
-
-SPEAKERS_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -75,23 +75,58 @@ def of_run(run_folder: Path, corpora: Path) -> Selection:
     Raises
     ------
     SerEdgeError
-        When the run or an utterance is missing.
+        When the run is missing or damaged, or an utterance is missing.
     """
     run = _load_run(run_folder)
-    return Selection(
-        _find(run["predictions"], corpora),
-        np.array([prediction["target"] for prediction in run["predictions"]]),
-        tuple(run["labels"]),
-        run["protocol"],
-        {
-            "recipe": run["recipe"]["name"],
-            "split": run["split"],
-            "seed": run["seed"],
-            "speakers": run["speakers"],
-            "versions": run["versions"],
-        },
-        str(run_folder),
-    )
+    try:
+        return Selection(
+            _find(run["predictions"], corpora),
+            np.array([prediction["target"] for prediction in run["predictions"]]),
+            tuple(run["labels"]),
+            run["protocol"],
+            {
+                "recipe": run["recipe"]["name"],
+                "split": run["split"],
+                "seed": run["seed"],
+                "speakers": run["speakers"],
+                "versions": run["versions"],
+            },
+            str(run_folder),
+        )
+    except (KeyError, TypeError) as error:
+        raise SerEdgeError(
+            f"{run_folder / 'run.json'}: is damaged ({error!r}); train again"
+        ) from error
+
+
+def require_of_run(classifiers: Sequence[Classifier], selection: Selection) -> None:
+    """Refuse a model of another run that knows speakers of this run's test part.
+
+    The model of the run itself is judged as the run's protocol says.
+
+    Parameters
+    ----------
+    classifiers : sequence of Classifier
+        What is to be judged.
+    selection : Selection
+        What `of_run` gave.
+
+    Raises
+    ------
+    SerEdgeError
+        Naming the first such model, and whom it knows.
+    """
+    tested = {utterance.speaker for utterance in selection.utterances}
+    for classifier in classifiers:
+        told = classifier.metadata.provenance
+        if all(told.get(name) == selection.about[name] for name in ("recipe", "split", "seed")):
+            continue
+        heard = sorted(tested & (_provenance(classifier).known or frozenset()))
+        if heard:
+            raise SerEdgeError(
+                f"{classifier.path}: was trained or selected on {_named(heard)}, on whom "
+                f"{selection.origin} is tested; name the run that it is of, or judge it on --data"
+            )
 
 
 def own_test_speakers(
@@ -229,7 +264,7 @@ def _load_run(folder: Path) -> dict[str, Any]:
         raise SerEdgeError(
             f"{folder}: no run.json; ser-train writes one when it is done"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise SerEdgeError(f"{folder / 'run.json'}: cannot be read ({error})") from error
 
 
@@ -291,7 +326,8 @@ def _unheard(
         )
     sentences = [f"{whose}{merges(_merged(classes, kept))}"]
     sentences += _about_classes(classes, found)
-    sentences += _about_voices(heard, known_too, None not in told)
+    own = any(u.corpus.startswith((FOLDER_PREFIX, TABLE_PREFIX)) for u in kept)
+    sentences += _about_voices(heard, known_too, None not in told, own)
     return Selection(
         kept,
         np.array([labels.index(classes.of(u)) for u in kept]),
@@ -325,7 +361,7 @@ def _about_classes(classes: Classes, found: list[Utterance]) -> list[str]:
     return [f"left out, being none of the model's labels: {named}"]
 
 
-def _about_voices(heard: list[str], known_too: bool, all_told: bool) -> list[str]:
+def _about_voices(heard: list[str], known_too: bool, all_told: bool, own: bool) -> list[str]:
     sentences = []
     if heard and known_too:
         sentences.append(
@@ -335,7 +371,9 @@ def _about_voices(heard: list[str], known_too: bool, all_told: bool) -> list[str
     elif heard:
         sentences.append(f"left out, having been trained or selected on: {_named(heard)}")
     elif all_told:
-        sentences.append("none of these voices was trained or selected on")
+        # Another path to the same recordings makes other names of the same speakers.
+        by_name = ", as far as the names of their folders or tables tell" if own else ""
+        sentences.append(f"none of these voices was trained or selected on{by_name}")
     if not all_told:
         sentences.append(
             "a model does not say whose voices it was trained on: these figures may say nothing "
@@ -347,6 +385,4 @@ def _about_voices(heard: list[str], known_too: bool, all_told: bool) -> list[str
 def _named(speakers: list[str]) -> str:
     if len(speakers) == 1:
         return f"speaker {speakers[0]}"
-    more = len(speakers) - SPEAKERS_NAMED
-    names = ", ".join(speakers[:SPEAKERS_NAMED])
-    return f"{len(speakers)} speakers ({names}{f' and {more} more' if more > 0 else ''})"
+    return f"{len(speakers)} speakers ({first_of(speakers)})"

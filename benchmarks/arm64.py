@@ -119,9 +119,7 @@ def bench_arm64(
     SerEdgeError
         When a file is missing, nothing could be counted, or qemu or a C compiler is not here.
     """
-    for path in (*models, *peers.values()):
-        if not path.is_file():
-            raise SerEdgeError(f"{path}: there is no such file")
+    require_files([*models, *peers.values()])
     plugin = build_plugin(root.folder / "plugin", EMULATOR)
     files = [(path.name, path, False) for path in models]
     files += [(name, path, True) for name, path in peers.items()]
@@ -144,6 +142,19 @@ def bench_arm64(
         "cheapest": _cheapest(counts),
         "targets": _targets(counts),
     }
+
+
+def require_files(paths: Sequence[Path]) -> None:
+    """Refuse what is not there.
+
+    Raises
+    ------
+    SerEdgeError
+        Naming the first file that is missing.
+    """
+    for path in paths:
+        if not path.is_file():
+            raise SerEdgeError(f"{path}: there is no such file")
 
 
 def as_text(result: dict[str, Any]) -> str:

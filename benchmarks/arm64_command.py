@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.arguments import add_outcome, positive
 from benchmarks.arm64_root import CPUS, INTERPRETERS, ready_root
 from benchmarks.results import store
 
@@ -50,7 +51,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--hops",
-        type=_positive,
+        type=positive,
         default=N_HOPS,
         metavar="N",
         help=f"that are counted; multiples of 8 are whole rounds of the gate (default: {N_HOPS})",
@@ -66,10 +67,7 @@ def add_parser(commands: Any) -> None:
         metavar="FILE.whl",
         help="with --tests: test what is in this wheel (default: what is in the checkout)",
     )
-    parser.add_argument("--store", type=Path, metavar="FILE.json", help="keep the result")
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_outcome(parser)
     parser.set_defaults(work=arm64)
 
 
@@ -87,9 +85,11 @@ def arm64(arguments: argparse.Namespace) -> int:
 
 
 def _count(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from benchmarks.arm64 import as_text, bench_arm64, default_models
+    from benchmarks.arm64 import as_text, bench_arm64, default_models, require_files
 
     models = arguments.models or default_models()
+    # Before minutes go into making a user land.
+    require_files([*models, *dict(arguments.peer).values()])
     where = (arguments.cpus, arguments.interpreters)
     result = bench_arm64(ready_root(_tell), models, dict(arguments.peer), *where, arguments.hops)
     return result, as_text(result)
@@ -116,10 +116,3 @@ def _tell(line: str) -> None:
 def _named(text: str) -> tuple[str, Path]:
     name, _, path = text.rpartition("=")
     return name or Path(path).name, Path(path)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import add_corpora, add_format, add_outcome, give, positive
 from convert.targets import TARGETS
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.program import run_program
@@ -77,7 +78,7 @@ def _add_features(commands: Any) -> None:
     features.add_argument(
         "--sound", type=Path, metavar="FILE", help="of at least 3 s (default: synthesised)"
     )
-    _add_outcome(features)
+    add_outcome(features)
     features.set_defaults(work=_features)
 
 
@@ -88,10 +89,10 @@ def _add_preparation(commands: Any) -> None:
     preparation.add_argument(
         "--corpus", default="TESS", metavar="NAME", help="what is prepared (default: TESS)"
     )
-    _add_corpora(preparation)
+    add_corpora(preparation)
     preparation.add_argument(
         "--utterances",
-        type=_positive,
+        type=positive,
         default=100,
         metavar="N",
         help="how many, drawn at random (default: 100)",
@@ -105,7 +106,7 @@ def _add_preparation(commands: Any) -> None:
         "folder (default: stored)",
     )
     _add_rounds(preparation, 5)
-    _add_outcome(preparation)
+    add_outcome(preparation)
     preparation.set_defaults(work=_preparation)
 
 
@@ -127,8 +128,8 @@ def _add_listening(commands: Any) -> None:
         metavar="S",
         help="of speech and of a quiet room each, in real time (default: 60)",
     )
-    _add_corpora(listening)
-    _add_outcome(listening)
+    add_corpora(listening)
+    add_outcome(listening)
     listening.set_defaults(work=_listening)
 
 
@@ -140,8 +141,8 @@ def _add_soak(commands: Any) -> None:
         "--hours", type=float, default=24.0, metavar="H", help="of sound (default: 24)"
     )
     soak.add_argument("--seed", type=int, default=0, metavar="N", help="of the sound (default: 0)")
-    _add_corpora(soak)
-    _add_outcome(soak)
+    add_corpora(soak)
+    add_outcome(soak)
     soak.set_defaults(work=_soak)
 
 
@@ -164,7 +165,7 @@ def _add_conversions(commands: Any) -> None:
         "--again", action="store_true", help="convert to what is stored already, too"
     )
     _add_results(conversions)
-    _add_format(conversions)
+    add_format(conversions)
     conversions.set_defaults(work=_conversions)
 
 
@@ -177,7 +178,7 @@ def _add_pending(commands: Any) -> None:
         "--seed", type=int, default=0, metavar="N", help="the first seed (default: 0)"
     )
     waiting.add_argument(
-        "--seeds", type=_positive, default=3, metavar="K", help="how many seeds (default: 3)"
+        "--seeds", type=positive, default=3, metavar="K", help="how many seeds (default: 3)"
     )
     _add_results(waiting)
     waiting.set_defaults(work=_pending)
@@ -205,36 +206,19 @@ def _add_tables(commands: Any) -> None:
         action="store_true",
         help="write nothing; exit with 1 when a document is out of date",
     )
-    tables.add_argument("documents", type=Path, nargs="+", metavar="FILE.md")
+    tables.add_argument(
+        "documents", type=Path, nargs="+", metavar="FILE.md", help="with marks for tables in it"
+    )
     tables.set_defaults(work=_tables)
 
 
 def _add_rounds(parser: argparse.ArgumentParser, default: int) -> None:
     parser.add_argument(
         "--rounds",
-        type=_positive,
+        type=positive,
         default=default,
         metavar="N",
         help=f"how often each is timed (default: {default})",
-    )
-
-
-def _add_outcome(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--store", type=Path, metavar="FILE.json", help="keep the result")
-    _add_format(parser)
-
-
-def _add_format(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
-
-
-def _add_corpora(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--corpora",
-        metavar="DIR",
-        help="folder with one subfolder per corpus (default: $SER_EDGE_CORPORA)",
     )
 
 
@@ -248,18 +232,11 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
 def _features(arguments: argparse.Namespace) -> int:
     from benchmarks.features import as_table, bench_features
 
     result = bench_features(arguments.rounds, arguments.sound)
-    return _give(result, as_table(result), arguments)
+    return give(result, as_table, arguments)
 
 
 def _preparation(arguments: argparse.Namespace) -> int:
@@ -274,21 +251,21 @@ def _preparation(arguments: argparse.Namespace) -> int:
         arguments.rounds,
         arguments.form == "wav",
     )
-    return _give(result, as_text(result), arguments)
+    return give(result, as_text, arguments)
 
 
 def _listening(arguments: argparse.Namespace) -> int:
     from benchmarks.listening import as_text, bench_listening
 
     result = bench_listening(arguments.seconds, _corpora_or_none(arguments))
-    return _give(result, as_text(result), arguments)
+    return give(result, as_text, arguments)
 
 
 def _soak(arguments: argparse.Namespace) -> int:
     from benchmarks.soak import as_text, bench_soak
 
     result = bench_soak(arguments.hours, _corpora_or_none(arguments), arguments.seed)
-    return _give(result, as_text(result), arguments)
+    return give(result, as_text, arguments)
 
 
 def _corpora_or_none(arguments: argparse.Namespace) -> Path | None:
@@ -296,16 +273,6 @@ def _corpora_or_none(arguments: argparse.Namespace) -> Path | None:
 
     is_named = arguments.corpora or os.environ.get("SER_EDGE_CORPORA")
     return corpora_folder(arguments.corpora) if is_named else None
-
-
-def _give(result: dict[str, Any], text: str, arguments: argparse.Namespace) -> int:
-    """Store and print a result."""
-    from benchmarks.results import store
-
-    if arguments.store:
-        store(result, arguments.store)
-    print(json.dumps(result) if arguments.format == "jsonl" else text)
-    return 0
 
 
 def _conversions(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import add_format
 from benchmarks.latency.stored import SPREADS, read_latency
 from benchmarks.latency.verdict import differ
 
@@ -29,9 +30,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("a", type=Path, metavar="A.json", help="what ser-bench latency stored")
     parser.add_argument("b", type=Path, metavar="B.json", help="another")
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_format(parser)
     parser.set_defaults(work=compare)
 
 

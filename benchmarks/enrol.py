@@ -18,12 +18,14 @@ from tqdm import tqdm
 from benchmarks.accuracy_selection import Selection, of_run
 from benchmarks.random_clips import random_clips
 from edge_runtime.classifier import Classifier
+from edge_runtime.errors import SerEdgeError
 from edge_runtime.profiles.clips import Clip, Clips
 from edge_runtime.profiles.fit import fit
 from edge_runtime.profiles.making import make_profile
 from edge_runtime.profiles.profile import Profile
 from edge_runtime.profiles.profile_file import write_profile
 from train.audio import read_utterance
+from train.lineage import known_speakers
 
 CLIP_COUNTS = (1, 3, 5, 10)
 DRAWS = 5
@@ -121,10 +123,11 @@ def bench_enrolment(
     Raises
     ------
     SerEdgeError
-        When the run, the model or an utterance cannot be used.
+        When the run, the model or an utterance cannot be used, or the model knows a test speaker.
     """
     selection = of_run(run, corpora)
     classifier = Classifier(model)
+    _require_strangers(classifier, selection)
     heard = _heard(classifier, selection)
     speakers = sorted({one.speaker for one in heard})
     return {
@@ -145,6 +148,23 @@ def bench_enrolment(
         "others": _others(classifier, heard, speakers),
         "cost": _cost(classifier),
     }
+
+
+def _require_strangers(classifier: Classifier, selection: Selection) -> None:
+    """Refuse voices that the model was trained or selected on: what it gains on them is no gain."""
+    try:
+        known = known_speakers(classifier.metadata.provenance)
+    except (KeyError, TypeError) as error:
+        raise SerEdgeError(
+            f"{classifier.path}: does not say whose voices it was trained on; convert the model of "
+            "the run"
+        ) from error
+    heard = sorted(known & {utterance.speaker for utterance in selection.utterances})
+    if heard:
+        raise SerEdgeError(
+            f"{classifier.path}: was trained or selected on {heard[0]}, whom the run tests; name a "
+            "run of the protocol cross-corpus"
+        )
 
 
 def _cost(classifier: Classifier) -> dict[str, Any]:

@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import add_corpora, add_format
 from benchmarks.enrol_tables import KIND, enrolment_table
 from benchmarks.results import load_all, store
 from edge_runtime.errors import SerEdgeError
+from edge_runtime.metadata import model_hash
 
 MODEL = "model.int8.tflite"
 
@@ -28,11 +30,7 @@ def add_parser(commands: Any, results: Path) -> None:
         help="folders that ser-train wrote, of the protocol cross-corpus, each with its model "
         f"converted to {MODEL}",
     )
-    parser.add_argument(
-        "--corpora",
-        metavar="DIR",
-        help="folder with one subfolder per corpus (default: $SER_EDGE_CORPORA)",
-    )
+    add_corpora(parser)
     parser.add_argument("--again", action="store_true", help="measure what is stored already, too")
     parser.add_argument(
         "--plot", type=Path, metavar="FILE.png", help="draw all that is stored, after the runs"
@@ -44,9 +42,7 @@ def add_parser(commands: Any, results: Path) -> None:
         metavar="DIR",
         help=f"stored results (default: {results})",
     )
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_format(parser)
     parser.set_defaults(work=enrol)
 
 
@@ -57,13 +53,9 @@ def enrol(arguments: argparse.Namespace) -> int:
     done = [_is_measured(run, arguments) for run in arguments.runs]
     if arguments.plot is not None:
         from benchmarks.enrol_plot import enrolment_curves
+        from train.output_files import write_bytes
 
-        picture = enrolment_curves(load_all(arguments.results))
-        try:
-            arguments.plot.parent.mkdir(parents=True, exist_ok=True)
-            arguments.plot.write_bytes(picture)
-        except OSError as error:
-            raise SerEdgeError(f"{arguments.plot}: cannot be written ({error.strerror})") from error
+        write_bytes(arguments.plot, enrolment_curves(load_all(arguments.results)))
     return 0 if all(done) else 1
 
 
@@ -74,10 +66,10 @@ def _is_measured(run: Path, arguments: argparse.Namespace) -> bool:
 
     name = f"{run.resolve().parent.name}-{run.resolve().name}.json"
     path = arguments.results / KIND / name
-    if path.is_file() and not arguments.again:
-        print(f"{name}: stored earlier", flush=True)
-        return True
     model = run / MODEL
+    if path.is_file() and not arguments.again:
+        print(f"{name}: stored earlier{_of_another(path, model)}", flush=True)
+        return True
     try:
         if not model.is_file():
             raise SerEdgeError(
@@ -91,3 +83,14 @@ def _is_measured(run: Path, arguments: argparse.Namespace) -> bool:
     told = json.dumps(result) if arguments.format == "jsonl" else enrolment_table({KIND: [result]})
     print(told, flush=True)
     return True
+
+
+def _of_another(stored: Path, model: Path) -> str:
+    """Say so where a result is not of the model file that is there now."""
+    try:
+        same = json.loads(stored.read_text(encoding="utf-8"))["model"] == model_hash(model)
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SerEdgeError(f"{stored}: is damaged ({error}); measure --again") from error
+    return "" if same else ", of another model file; --again measures this one"

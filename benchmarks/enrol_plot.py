@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.enrol_tables import KIND, PREFIX, by_run, corpora_of, general_counts_of
+from benchmarks.enrol_tables import KIND, by_corpus, by_run, general_counts_of
 from benchmarks.results import Results, of_kind
 from train.plots import in_house_style, to_png
 
@@ -34,8 +34,7 @@ def enrolment_curves(results: Results) -> bytes:
     stored = of_kind(results, KIND)
     figure = Figure(figsize=(7.0, 4.4), layout="constrained")
     axes = figure.subplots()
-    for corpus in corpora_of(stored):
-        of_corpus = [one for one in stored if one["split"] == f"{PREFIX}{corpus}"]
+    for corpus, of_corpus in by_corpus(stored).items():
         counts = general_counts_of(of_corpus)
         after = [by_run(of_corpus, count, "uar after") for count in counts]
         before = [np.mean(by_run(of_corpus, count, "uar before")) for count in counts]

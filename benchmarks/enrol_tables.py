@@ -33,16 +33,32 @@ def enrolment_table(results: Results) -> str:
             "answered, and right of it, before and after",
         ]
     ]
-    for corpus in corpora_of(stored):
-        of_corpus = [one for one in stored if one["split"] == f"{PREFIX}{corpus}"]
+    for corpus, of_corpus in by_corpus(stored).items():
         rows += [[corpus, *row] for row in _rows(of_corpus)]
-    rows += [["**mean**", *row] for row in _mean_rows(stored)]
+    for ending, of_recipe in _by_recipe(stored).items():
+        rows += [[f"**mean{ending}**", *row] for row in _mean_rows(of_recipe)]
     return markdown(rows)
 
 
-def corpora_of(stored: list[Result]) -> list[str]:
-    """The corpora that were tested on, in the order in which they come."""
-    return list(dict.fromkeys(str(one["split"]).removeprefix(PREFIX) for one in stored))
+def by_corpus(stored: list[Result]) -> dict[str, list[Result]]:
+    """Results by the corpus that was tested on, in the order in which they come.
+
+    Where they are of several recipes, each recipe's stand apart, under a name that says so.
+    """
+    groups: dict[str, list[Result]] = {}
+    for ending, of_recipe in _by_recipe(stored).items():
+        for one in of_recipe:
+            corpus = str(one["split"]).removeprefix(PREFIX)
+            groups.setdefault(f"{corpus}{ending}", []).append(one)
+    return groups
+
+
+def _by_recipe(stored: list[Result]) -> dict[str, list[Result]]:
+    """Results by how the names of a recipe's end; alone, it is not named."""
+    groups: dict[str, list[Result]] = {}
+    for one in stored:
+        groups.setdefault(f" ({one['recipe']})", []).append(one)
+    return groups if len(groups) > 1 else {"": stored}
 
 
 def counts_of(stored: list[Result]) -> list[int]:
@@ -105,11 +121,9 @@ def _rows(of_corpus: list[Result]) -> Iterator[list[str]]:
 
 
 def _mean_rows(stored: list[Result]) -> Iterator[list[str]]:
-    corpora = corpora_of(stored)
     for count in counts_of(stored):
         means = []
-        for corpus in corpora:
-            of_corpus = [one for one in stored if one["split"] == f"{PREFIX}{corpus}"]
+        for of_corpus in by_corpus(stored).values():
             if count in general_counts_of(of_corpus):
                 both = [by_run(of_corpus, count, f"uar {which}") for which in WHEN]
                 means.append([np.mean(both[0]), np.mean(both[1])])
@@ -166,26 +180,18 @@ def cost_list(results: Results) -> str:
 def pairs_table(results: Results) -> str:
     """What a profile does for two speakers, by corpus."""
     stored = of_kind(results, KIND)
-    corpora = corpora_of(stored)
+    corpora = by_corpus(stored)
     rows = [["UAR of two speakers, mean over pairs", *corpora]]
     for key, text in PAIRS.items():
-        rows.append([text, *(_of_pairs(stored, corpus, key, _fraction) for corpus in corpora)])
-    key = "nearest voice"
-    told = [_of_pairs(stored, corpus, key, _range) for corpus in corpora]
+        rows.append([text, *(_of_pairs(one, key, _fraction) for one in corpora.values())])
+    told = [_of_pairs(one, "nearest voice", _range) for one in corpora.values()]
     return markdown(
         [*rows, ["clips whose nearer voice is the speaker's: mean (worst pair)", *told]]
     )
 
 
-def _of_pairs(
-    stored: list[Result], corpus: str, key: str, told: Callable[[list[float]], str]
-) -> str:
-    values = [
-        pair[key]
-        for one in stored
-        if one["split"] == f"{PREFIX}{corpus}"
-        for pair in one["others"]["pairs"]
-    ]
+def _of_pairs(of_corpus: list[Result], key: str, told: Callable[[list[float]], str]) -> str:
+    values = [pair[key] for one in of_corpus for pair in one["others"]["pairs"]]
     return told(values) if values else NOTHING
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.arguments import add_outcome, give
 from benchmarks.markdown import markdown
 from benchmarks.progress import shown
-from benchmarks.results import store
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.gates import GATE_NAMES, make_gate
 from train.audio import read_utterance
@@ -57,10 +56,7 @@ def add_parser(commands: Any) -> None:
         metavar="N",
         help="drawn from each corpus, of speakers not fitted on (default: 200)",
     )
-    parser.add_argument("--store", type=Path, metavar="FILE.json", help="keep the result")
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_outcome(parser)
     parser.set_defaults(work=gates)
 
 
@@ -69,10 +65,7 @@ def gates(arguments: argparse.Namespace) -> int:
     if arguments.utterances < 1:
         raise SerEdgeError(f"--utterances must be at least 1, not {arguments.utterances}")
     result = bench_gates(corpora_folder(arguments.corpora), arguments.gates, arguments.utterances)
-    if arguments.store:
-        store(result, arguments.store)
-    print(json.dumps(result) if arguments.format == "jsonl" else as_text(result))
-    return 0
+    return give(result, as_text, arguments)
 
 
 def bench_gates(corpora: Path, kinds: list[str], n_utterances: int) -> dict[str, Any]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import store
+from benchmarks.arguments import add_outcome, give, positive
 from edge_runtime.classifier import DEFAULT_MODEL
 
 
@@ -25,15 +24,12 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--rounds",
-        type=_positive,
+        type=positive,
         default=50,
         metavar="N",
         help="how often each is timed (default: 50)",
     )
-    parser.add_argument("--store", type=Path, metavar="FILE.json", help="keep the result")
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_outcome(parser)
     parser.set_defaults(work=limit)
 
 
@@ -43,14 +39,4 @@ def limit(arguments: argparse.Namespace) -> int:
     from benchmarks.limit_text import as_text
 
     result = bench_limit(arguments.models or [DEFAULT_MODEL], arguments.rounds)
-    if arguments.store:
-        store(result, arguments.store)
-    print(json.dumps(result) if arguments.format == "jsonl" else as_text(result))
-    return 0
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    return give(result, as_text, arguments)

@@ -72,7 +72,17 @@ def bench_listening(seconds: float, corpora: Path | None) -> dict[str, Any]:
     dict
         As JSON types: by program and sound ``core_percent`` and ``resident_mib``, ``ready_seconds``
         by program, ``missing`` programs with the reason, and ``targets``.
+
+    Raises
+    ------
+    SerEdgeError
+        When the time is too short, there is no speech, or a program ends early.
     """
+    if not SETTLE_SECONDS < seconds < float("inf"):
+        raise SerEdgeError(
+            f"--seconds must be above {SETTLE_SECONDS:g}, after which it is measured, not "
+            f"{seconds:g}"
+        )
     rate = read_metadata(DEFAULT_MODEL).features.sample_rate
     contenders, missing = _contenders()
     measured: dict[str, dict[str, Any]] = {name: {} for name in contenders}

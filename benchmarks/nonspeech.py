@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.arguments import add_outcome, give
 from benchmarks.markdown import markdown
 from benchmarks.progress import shown
-from benchmarks.results import store
 from edge_runtime.classifier import Classifier
 from edge_runtime.decisions import DecisionSettings
 from edge_runtime.errors import SerEdgeError
@@ -94,10 +94,7 @@ def add_parser(commands: Any) -> None:
         metavar="P",
         help="least score that is called by its name (default: the model's own)",
     )
-    parser.add_argument("--store", type=Path, metavar="FILE.json", help="keep the result")
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_outcome(parser)
     parser.set_defaults(work=nonspeech)
 
 
@@ -111,10 +108,7 @@ def nonspeech(arguments: argparse.Namespace) -> int:
         Classifier(arguments.model),
         arguments.threshold,
     )
-    if arguments.store:
-        store(result, arguments.store)
-    print(json.dumps(result) if arguments.format == "jsonl" else as_table(result))
-    return 0
+    return give(result, as_table, arguments)
 
 
 def bench_nonspeech(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import SerEdgeError
+from train.output_files import write_bytes
 
 Results = dict[str, list[dict[str, Any]]]
 
@@ -20,15 +20,8 @@ def store(result: dict[str, Any], path: Path) -> None:
     SerEdgeError
         When it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(result, separators=(",", ":")) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise SerEdgeError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    text = json.dumps(result, separators=(",", ":")) + "\n"
+    write_bytes(path, text.encode("utf-8"))
 
 
 def load_all(folder: Path) -> Results:

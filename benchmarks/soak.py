@@ -56,8 +56,11 @@ def bench_soak(hours: float, corpora: Path | None, seed: int = 0) -> dict[str, A
     Raises
     ------
     SerEdgeError
-        When the daemon ends early.
+        When the time is too short for a reading, or the daemon ends early.
     """
+    least = 1.0 / SAMPLES_PER_HOUR
+    if not least < hours < float("inf"):
+        raise SerEdgeError(f"--hours must be above {least:.2f}, for one reading, not {hours:g}")
     rate = read_metadata(DEFAULT_MODEL).features.sample_rate
     with TemporaryDirectory() as folder:
         events = Path(folder) / "events.jsonl"

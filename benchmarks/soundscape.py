@@ -12,6 +12,7 @@ from edge_runtime.errors import SerEdgeError
 from edge_runtime.sources.clip import read_clip
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "demo.wav"
+SUFFIXES = {".wav", ".flac"}  # as the two are distributed, or repacked
 N_CLIPS = 60
 SEGMENT_SECONDS = (2.0, 30.0)
 SHARES = {"speech": 0.4, "silence": 0.4, "noise": 0.2}
@@ -52,14 +53,26 @@ def soundscape(
 
 
 def speech_clips(corpora: Path | None) -> list[Path]:
-    """Choose utterances of real speech, or the bundled example where there are no corpora."""
+    """Choose utterances of real speech, or the bundled example where there are no corpora.
+
+    Raises
+    ------
+    SerEdgeError
+        When there are corpora, but neither RAVDESS nor EmoDB.
+    """
     if corpora is None:
         return [EXAMPLE]
     found = sorted(
-        path for name in ("RAVDESS", "EmoDB") for path in (corpora / name).rglob("*.flac")
+        path
+        for name in ("RAVDESS", "EmoDB")
+        for path in (corpora / name).rglob("*")
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     )
     if not found:
-        raise SerEdgeError(f"{corpora}: no RAVDESS or EmoDB recordings below it")
+        raise SerEdgeError(
+            f"{corpora}: no RAVDESS or EmoDB recordings below it; without --corpora and "
+            "SER_EDGE_CORPORA the bundled example is played"
+        )
     chosen = np.random.default_rng(0).permutation(len(found))[:N_CLIPS]
     return [found[index] for index in sorted(chosen)]
 

@@ -18,7 +18,9 @@ from edge_runtime.classifier import Classifier
 from edge_runtime.listener import Listener
 from train.audio import read_utterance
 from train.corpora import Utterance
+from train.gate_sounds import SPEAKERS, UTTERANCES
 from train.splits.classes import in_order
+from train.splits.names import listed
 
 Audio = NDArray[np.float32]
 
@@ -41,13 +43,20 @@ PROTOCOL = (
     "one speaker and one emotion in a row without added pauses, as one stream; a flip is each time "
     "that what is going on differs from what last was (an emotion or unsure; that nothing is "
     "going on in between is no flip), per minute of these utterances. The energy gate was itself "
-    "fitted on room impulse responses and on ESC-10, rain included; on no other of these noises"
+    "fitted on room impulse responses and on ESC-10, rain included; on no other of these noises; "
+    "and on speech, of all speakers of {all_of} and of some of {some_of}, whatever part they are in"
 )
 
 
 def protocol() -> str:
     """Say in words how streams are made and what is counted."""
-    return PROTOCOL.format(room=ROOM_DBFS, lead=LEAD_SECONDS, tail=TAIL_SECONDS)
+    return PROTOCOL.format(
+        room=ROOM_DBFS,
+        lead=LEAD_SECONDS,
+        tail=TAIL_SECONDS,
+        all_of=listed([corpus for corpus in UTTERANCES if corpus not in SPEAKERS], judged=False),
+        some_of=listed(list(SPEAKERS), judged=False),
+    )
 
 
 class LabelTrack:

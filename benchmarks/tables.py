@@ -36,6 +36,7 @@ from benchmarks.settings_table import settings_table
 from benchmarks.system_tables import NOTHING, classes_table, runs_table, systems_table
 from benchmarks.tested import tested_table
 from edge_runtime.errors import SerEdgeError
+from train.output_files import write_bytes
 
 MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -60,19 +61,28 @@ def update_documents(documents: list[Path], results: Results, write: bool) -> li
     Raises
     ------
     SerEdgeError
-        When a document has no mark, or asks for a table that is not known.
+        When a document cannot be read or written, has no mark, or asks for a table that is not
+        known.
     """
     stale = []
     for path in documents:
-        text = path.read_text(encoding="utf-8")
+        text = _text(path)
         if not MARKED.search(text):
             raise SerEdgeError(f"{path}: has no <!-- table: NAME --> mark")
         renewed = _renewed(text, results, path)
         if renewed != text:
             stale.append(path)
             if write:
-                path.write_text(renewed, encoding="utf-8")
+                write_bytes(path, renewed.encode("utf-8"))
     return stale
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SerEdgeError(f"{path}: cannot be read ({reason})") from error
 
 
 def _renewed(text: str, results: Results, path: Path) -> str:

@@ -6,8 +6,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.errors import SerEdgeError
-
 RECORDING = Path("examples/demo.wav")
 
 
@@ -33,14 +31,11 @@ def figures(arguments: argparse.Namespace) -> int:
     """Draw each figure and name its file."""
     from benchmarks.walkthrough import walk_through
     from benchmarks.walkthrough_plot import FIGURES
+    from train.output_files import write_bytes
 
     walkthrough = walk_through(arguments.sound)
     for name, draw in FIGURES.items():
         path = arguments.out / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(draw(walkthrough))
-        except OSError as error:
-            raise SerEdgeError(f"{path}: cannot be written ({error.strerror})") from error
+        write_bytes(path, draw(walkthrough))
         print(f"{path}: {path.stat().st_size / 1024:.0f} KB")
     return 0

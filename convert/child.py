@@ -6,6 +6,7 @@ then ends in an error and not in silence, and a back end meets nothing that anot
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -25,6 +26,7 @@ from edge_runtime.errors import SerEdgeError
 TASK, ARRAYS, RESULT, RESULT_ARRAYS = "task.json", "arrays.npz", "result.json", "results.npz"
 ERROR = "error"
 LONGEST_REASON = 300
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 LOCATION = re.compile(r"^.*error: (loc\(.*\): )?")
 Arrays = dict[str, NDArray[Any]]
 
@@ -184,6 +186,8 @@ def _done(
     except ModuleNotFoundError as error:
         return {ERROR: f"{error.name} is not installed: pip install 'ser-edge[convert]'"}, {}
     except OSError as error:
+        if error.errno not in NO_ROOM:
+            return {ERROR: _reason(error)}, {}
         where = f"{error.strerror or error} in {Path.cwd().parent}"
         return {ERROR: f"{where}; make room there or set TMPDIR to another folder"}, {}
     # Converters raise whatever they like, of no common kind.

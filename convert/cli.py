@@ -91,7 +91,8 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE.npz|DIR",
         help="labelled recordings that the model was not trained on, to judge and calibrate with: "
-        "as ser-train leaves them, or a folder of sound files for each label "
+        "as ser-train leaves them, or a folder of sound files for each label, in it one for each "
+        "speaker where they are known "
         f"(default: {HELD_OUT} beside the model, if it is there)",
     )
     parser.add_argument(
@@ -130,9 +131,12 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
 
 
 def _points(text: str) -> float:
-    points = float(text)
+    try:
+        points = float(text)
+    except ValueError:
+        points = -1.0
     if not 0.0 <= points <= 100.0:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"must be a number of points from 0 to 100, not {text!r}")
     return points
 
 

@@ -125,6 +125,8 @@ class Recordings:
         Index of each one's recording, ascending.
     targets : ndarray of int, shape (n,)
         Index of each recording's label.
+    utterances : tuple of str
+        Name of each; empty where they are not known.
     """
 
     part: str
@@ -187,7 +189,9 @@ def load_held_out(path: Path, metadata: ModelMetadata) -> dict[str, Recordings]:
     ----------
     path : Path
         ``held_out.npz``, as ser-train leaves it, or a folder with a subfolder of sound files for
-        each label. Half of a folder's recordings, drawn evenly over the labels, are "validation".
+        each label, and in it one for each speaker where they are known. Half of the speakers are
+        "validation", so that nothing is calibrated on a voice of "test"; where they are not known,
+        half of the recordings, drawn evenly over the labels.
     metadata : ModelMetadata
         Says what the model reads, and its labels.
 
@@ -287,7 +291,10 @@ def _arrays(path: Path, otherwise: str) -> dict[str, NDArray[Any]]:
             f"{path}: no such file; ser-train leaves one beside every model"
         ) from error
     except UNREADABLE as error:
-        raise SerEdgeError(f"{path}: {otherwise} ({error})") from error
+        raise SerEdgeError(
+            f"{path}: {otherwise} ({error}); one of ser-train's is written anew, without training, "
+            "when it is deleted and the training called again"
+        ) from error
 
 
 def _of_folder(folder: Path, metadata: ModelMetadata) -> Representative:
@@ -302,11 +309,14 @@ def _of_folder(folder: Path, metadata: ModelMetadata) -> Representative:
 
 
 def _of_labelled_folder(folder: Path, metadata: ModelMetadata) -> dict[str, Recordings]:
-    parts: dict[str, list[tuple[Path, int]]] = {"validation": [], "test": []}
-    for index, label in enumerate(metadata.labels):
-        files = _drawn(_sounds(folder / label, missing_is_empty=True))
-        parts["validation"] += [(path, index) for path in files[0::2]]
-        parts["test"] += [(path, index) for path in files[1::2]]
+    files = [
+        [(path, index) for path in _drawn(_sounds(folder / label, missing_is_empty=True))]
+        for index, label in enumerate(metadata.labels)
+    ]
+    parts = _by_speakers(files, folder) or {
+        "validation": [one for of_label in files for one in of_label[0::2]],
+        "test": [one for of_label in files for one in of_label[1::2]],
+    }
     if not parts["test"]:
         raise SerEdgeError(
             f"{folder}: holds no two sound files in a subfolder named as a label "
@@ -324,11 +334,29 @@ def _of_labelled_folder(folder: Path, metadata: ModelMetadata) -> dict[str, Reco
     }
 
 
+def _by_speakers(
+    files: list[list[tuple[Path, int]]], folder: Path
+) -> dict[str, list[tuple[Path, int]]] | None:
+    """Part LABEL/SPEAKER/FILE by speakers, or None where a file has no such folder or all one."""
+    spoken = [(one, one[0].relative_to(folder).parts) for of_label in files for one in of_label]
+    speakers = sorted({parts[1] for _, parts in spoken if len(parts) > 2})
+    if len(speakers) < 2 or any(len(parts) < 3 for _, parts in spoken):
+        return None
+    drawn = np.random.default_rng(0).permutation(speakers)[: len(speakers) // 2].tolist()
+    return {
+        "validation": [one for one, parts in spoken if parts[1] in drawn],
+        "test": [one for one, parts in spoken if parts[1] not in drawn],
+    }
+
+
 def _sounds(folder: Path, missing_is_empty: bool = False) -> list[Path]:
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SOUND_SUFFIXES and path.is_file()
+        # As macOS leaves them in archives, "._NAME.wav" holds no sound.
+        if path.suffix.lower() in SOUND_SUFFIXES
+        and path.is_file()
+        and not path.name.startswith(".")
     )
     if not found and not missing_is_empty:
         raise SerEdgeError(f"{folder}: holds no sound file")

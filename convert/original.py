@@ -111,7 +111,8 @@ def load_original(path: Path, labels: str | None, features: str | None) -> Origi
         When it is missing, no model, or its metadata is missing, damaged or does not fit.
     """
     kind, weights = _kind(path)
-    described = _described(path, kind)
+    # Where both are given nothing else is asked, be it damaged.
+    described = None if features and labels else _described(path, kind)
     if features is not None:
         described = _featured(path, kind, weights, features, labels, described)
     elif labels is not None and described is not None:

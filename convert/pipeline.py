@@ -37,6 +37,8 @@ from edge_runtime.metadata import OUTPUTS, read_metadata, write_metadata
 LEAST_AGREEMENT = 0.9
 # Below this its embedding tells other voices apart than that which was trained.
 LEAST_CORRELATION = 0.95
+# Half the lead of the best score that quantisation easily takes, which has steps of 1/256.
+NEARLY_EVEN = 0.05
 RECORDED_PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "tf2onnx", "onnx", "onnxruntime")
 
 
@@ -208,7 +210,7 @@ def _too_lossy(bench: Workbench, target: Target, log: list[dict[str, Any]]) -> s
     if best["agreement"] < LEAST_AGREEMENT:
         lost = (
             f"gives another label than the float model on {1 - best['agreement']:.0%} of the "
-            "validation windows"
+            f"validation windows{_evenness(bench)}"
         )
     elif best.get("embedding", 1.0) < LEAST_CORRELATION:
         lost = f"keeps too little of the embedding (a correlation of {best['embedding']:.2f})"
@@ -220,6 +222,18 @@ def _too_lossy(bench: Workbench, target: Target, log: list[dict[str, Any]]) -> s
     return (
         f"{bench.original.path}: not written, for the {target.name} model {lost} "
         f"({len(log)} ways tried){where}; try --int16, --dynamic or --float32"
+    )
+
+
+def _evenness(bench: Workbench) -> str:
+    """Say where labels hang by so little that quantisation changes them: training did not end."""
+    ranked = np.sort(bench.original_scores("validation"), axis=1)
+    lead = float(np.median(ranked[:, -1] - ranked[:, -2]))
+    if lead >= NEARLY_EVEN:
+        return ""
+    return (
+        f", whose scores are nearly even (in half of them the best leads by less than {lead:.3f}): "
+        "train it longer"
     )
 
 

@@ -110,9 +110,9 @@ def layer_errors(network: bytes, per_channel_dense: bool, windows: Windows) -> l
     Returns
     -------
     list of dict
-        For every layer, the worst first: ``layer``, ``operators`` (how many of it were measured)
-        and ``sqnr_db``, the signal to quantisation noise ratio of its worst operator; None where
-        its output does not vary.
+        For every layer whose output varies, the worst first: ``layer``, ``operators`` (how many of
+        it were measured) and ``sqnr_db``, the signal to quantisation noise ratio of its worst
+        operator.
     """
     with _hushed():
         verified = mlir_quantize(

@@ -70,7 +70,7 @@ def tflite(task: Task, arrays: Arrays) -> Answer:
 
 
 def quantise(task: Task, arrays: Arrays) -> Answer:
-    """Write an int8 or int16 file of a float .tflite file; tells the layers' errors of int8."""
+    """Write an int8 or int16 file of a float .tflite file."""
     from convert import quantise as steps
     from convert.compact import compact
 

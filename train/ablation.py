@@ -1,4 +1,7 @@
-"""What each part of a recipe is worth: the recipe beside variants of it, never on a test part."""
+"""What each part of a recipe is worth: the recipe beside variants of it.
+
+They are judged on validation, or on the test part of splits that no figure is quoted of.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,13 @@ import keras
 from edge_runtime.atomic import replacing
 from edge_runtime.errors import SerEdgeError
 from train.checkpoint import remove_checkpoint
-from train.corpora import read_corpora
+from train.corpora import Utterance, read_corpora
 from train.dataset import ClipInputs, load_clips
 from train.evaluate import Place, on_split
 from train.figures import figures_of
 from train.fit import fit
 from train.progress import say
-from train.recipe import Recipe, load_recipe
+from train.recipe import ClipTraining, Recipe, Training, load_recipe
 from train.search.space import known_values, with_values
 from train.splits import Protocol, Split, protocol_of
 from train.toml_text import read_toml
@@ -175,7 +178,8 @@ def run_ablation(ablation: Ablation, place: Place, folder: Path, only: list[str]
     Raises
     ------
     SerEdgeError
-        When a variant of `only` is unknown, one cannot be trained, or the folder cannot be written.
+        When a variant of `only` is unknown, one cannot be trained, or the folder cannot be written
+        or holds results of other variants or speakers.
     """
     steps = [step for step in ablation.steps if step.name in only or not only]
     unknown = sorted(set(only) - {step.name for step in ablation.steps})
@@ -192,11 +196,26 @@ def run_ablation(ablation: Ablation, place: Place, folder: Path, only: list[str]
         path = folder / _file(step.name) / f"{_file(split.name)}-seed{seed}.json"
         done = f"{number} of {len(cells)}: {step.name}, {split.name}, seed {seed}"
         if path.is_file():
+            _require_judged_on(getattr(split, ablation.judge), path)
             say(f"{done}: is there")
             continue
         result = _judged(ablation, step, protocol, split, seed, place, path.with_suffix(""))
         _write(path, result)
         say(f"{done}: UAR {result['uar']:.3f}")
+
+
+def _require_judged_on(judged: list[Utterance], path: Path) -> None:
+    """Refuse a result of other speakers, of whom a split of the same name was before."""
+    before = json.loads(path.read_text(encoding="utf-8"))["judged_speakers"]
+    if before != _speakers(judged):
+        raise SerEdgeError(
+            f"{path}: was judged on other speakers ({', '.join(before)}); delete it, or choose "
+            "another --out"
+        )
+
+
+def _speakers(utterances: list[Utterance]) -> list[str]:
+    return sorted({utterance.speaker for utterance in utterances})
 
 
 def _splits(ablation: Ablation, place: Place) -> Iterator[tuple[Protocol, Split, int]]:
@@ -223,12 +242,11 @@ def _judged(
 ) -> dict[str, Any]:
     recipe = on_split(step.recipe, protocol, split)
     if ablation.judge == "validation":
-        # Or one that keeps what did best there would be judged on what it was selected on.
-        recipe = replace(recipe, training=replace(recipe.training, restore_best=False))
+        recipe = replace(recipe, training=_without_selection(recipe.training))
     judged = getattr(split, ablation.judge)
     try:
-        # What is not judged is not even there.
-        fitted = fit(recipe, replace(split, test=[]), place.cache, seed, folder, place.corpora)
+        # Whole, though the test part is not looked at: a teacher must know whom not to hear.
+        fitted = fit(recipe, split, place.cache, seed, folder, place.corpora)
         clips = load_clips(judged, split.labels, recipe, place.cache)
         scores = ClipInputs(clips, recipe, fitted.metadata).scores(fitted.model)
     finally:
@@ -246,10 +264,17 @@ def _judged(
         "protocol": protocol.described([split]),
         "split": split.name,
         "seed": seed,
-        "judged_speakers": sorted({utterance.speaker for utterance in judged}),
+        "judged_speakers": _speakers(judged),
         "parameters": fitted.model.count_params(),
         **{name: figures[name] for name in FIGURES},
     }
+
+
+def _without_selection(training: Training | ClipTraining) -> Training | ClipTraining:
+    """A training that nothing on the validation part decides about, which is to be judged on."""
+    if isinstance(training, ClipTraining):
+        return replace(training, restore_best=False, patience=0, reduce_patience=0)
+    return replace(training, restore_best=False)
 
 
 def stored_results(ablation: Ablation, folder: Path) -> list[dict[str, Any]]:
@@ -258,7 +283,8 @@ def stored_results(ablation: Ablation, folder: Path) -> list[dict[str, Any]]:
     Raises
     ------
     SerEdgeError
-        When a file is damaged, or of another variant that had the same name.
+        When a file is damaged, of another variant that had the same name, or judged on another
+        part.
     """
     results = []
     for step in ablation.steps:
@@ -266,11 +292,17 @@ def stored_results(ablation: Ablation, folder: Path) -> list[dict[str, Any]]:
             try:
                 result = json.loads(path.read_text(encoding="utf-8"))
                 same = result["recipe"] == json.loads(json.dumps(step.recipe.to_dict()))
+                judge, _ = result["judge"], result["judged_speakers"]
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise SerEdgeError(f"{path}: cannot be read ({error}); delete it") from error
             if not same:
                 raise SerEdgeError(
                     f"{path}: is of another variant of this name; delete it, or rename the variant"
+                )
+            if judge != ablation.judge:
+                raise SerEdgeError(
+                    f"{path}: was judged on {judge}, not on {ablation.judge}; delete it, or choose "
+                    "another --out"
                 )
             results.append(result)
     return results

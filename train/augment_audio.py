@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SerEdgeError
 from train.audio import read_utterance
+from train.numbers import number_from
 
 Audio = NDArray[np.float32]
 
@@ -339,28 +340,23 @@ def _power(audio: NDArray[Any]) -> float:
     return float(np.mean(audio.astype(np.float64) ** 2))
 
 
-def _number(low: float, high: float) -> Callable[[Any], bool]:
-    """Whether a value is a number from `low` to `high`; NaN is in no range."""
-    return lambda v: isinstance(v, (int, float)) and not isinstance(v, bool) and low <= v <= high
-
-
 def _is_range(value: Any) -> bool:
     return (
         isinstance(value, tuple)
         and len(value) == 2
-        and all(map(_number(-100.0, 100.0), value))
+        and all(map(number_from(-100.0, 100.0), value))
         and value[0] <= value[1]
     )
 
 
 FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "copies": ("a whole number from 0 to 100", lambda v: type(v) is int and 0 <= v <= 100),
-    "speed": ("a number from 0 to 0.9", _number(0.0, 0.9)),
-    "pitch_semitones": ("a number of semitones from 0 to 24", _number(0.0, 24.0)),
-    "gain_db": ("a number of dB from 0 to 100", _number(0.0, 100.0)),
+    "speed": ("a number from 0 to 0.9", number_from(0.0, 0.9)),
+    "pitch_semitones": ("a number of semitones from 0 to 24", number_from(0.0, 24.0)),
+    "gain_db": ("a number of dB from 0 to 100", number_from(0.0, 100.0)),
     "noise": ("a folder's name, or empty", lambda v: isinstance(v, str)),
     "noise_snr_db": ("two numbers of dB from -100 to 100, the smaller first", _is_range),
-    "noise_share": ("a number from 0 to 1", _number(0.0, 1.0)),
+    "noise_share": ("a number from 0 to 1", number_from(0.0, 1.0)),
     "rir": ("a folder's name, or empty", lambda v: isinstance(v, str)),
-    "rir_share": ("a number from 0 to 1", _number(0.0, 1.0)),
+    "rir_share": ("a number from 0 to 1", number_from(0.0, 1.0)),
 }

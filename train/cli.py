@@ -224,7 +224,8 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
         "--dask",
         default="",
         metavar="ADDRESS",
-        help="Dask scheduler that spreads the extraction of features, tcp://HOST:PORT",
+        help="Dask scheduler that spreads the extraction of features in place of --jobs, "
+        "tcp://HOST:PORT (default: none)",
     )
 
 
@@ -415,6 +416,7 @@ def _search(arguments: argparse.Namespace) -> int:
 
 
 def _ablate(arguments: argparse.Namespace) -> int:
+    _import_keras()
     from train.ablation import load_ablation, run_ablation, store, stored_results
     from train.ablation_table import as_text
 

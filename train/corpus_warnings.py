@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from train.listing import first_of
+
 FEW_UTTERANCES = 30  # of a class
 FEW_OF_LARGEST = 0.25  # share of the largest class
 SHORT_SECONDS = 0.25
@@ -134,6 +136,13 @@ def _about_speakers(files: pd.DataFrame) -> Iterable[str]:
         yield (
             f"There is a single speaker, {known.speaker.iloc[0]}: nothing can be said about others."
         )
+    by_name = known.groupby(known.speaker.str.casefold()).speaker.unique()
+    alike = [" = ".join(sorted(names)) for names in by_name if len(names) > 1]
+    if alike:
+        yield (
+            "Speakers whose names differ in upper and lower case alone count as several, and one "
+            f"voice may end up on both sides of a split: {_listed(alike)}."
+        )
     emotions = known.groupby("speaker").emotion.agg(["nunique", "first"])
     single = emotions[emotions["nunique"] == 1]
     if len(single) and files.emotion.nunique() > 1:
@@ -153,8 +162,7 @@ def _labelled(files: pd.DataFrame) -> list[str]:
 
 
 def _listed(names: list[str]) -> str:
-    more = len(names) - EXAMPLES
-    return ", ".join(names[:EXAMPLES]) + (f" and {more} more" if more > 0 else "")
+    return first_of(names, EXAMPLES)
 
 
 def _counted(count: int, noun: str) -> str:

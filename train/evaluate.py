@@ -23,7 +23,7 @@ from train.dataset import ClipInputs, load_clips, load_training_clips
 from train.figures import figures_by_corpus
 from train.fit import fit
 from train.lineage import start_of
-from train.material import unlabelled_corpora, unlabelled_utterances
+from train.material import unlabelled_utterances
 from train.progress import say
 from train.recipe import Recipe, Training
 from train.runs import SCORE_DECIMALS, Run, save_run, stored_figures, stored_metadata, write_arrays
@@ -75,7 +75,7 @@ def run_split(
     """
     stored = stored_figures(folder, recipe, split, seed)
     figures = stored or _train_and_judge(recipe, split, protocol, place, seed, folder)
-    if not (folder / HELD_OUT_FILE).is_file():
+    if not all((folder / name).is_file() for name in (REPRESENTATIVE_FILE, HELD_OUT_FILE)):
         write_conversion_data(folder, recipe, split, stored_metadata(folder), place, seed)
     _report(folder, anew=stored is None)
     remove_checkpoint(folder)
@@ -97,11 +97,11 @@ def _train_and_judge(
     for part in ("train", "validation", "test"):
         if not getattr(split, part):
             raise SerEdgeError(f"split {split.name}: its {part} part holds no utterance")
-    start = start_of(recipe.transfer)
+    start, unlabelled = start_of(recipe.transfer), _unlabelled(recipe, split, place)
     warnings = [
         *warnings_of(split, recipe.merge),
         *start.warnings(split.test),
-        *_teaching(recipe, split),
+        *_teaching(recipe, unlabelled),
     ]
     for warning in warnings:
         say(f"warning: {warning}")
@@ -123,7 +123,7 @@ def _train_and_judge(
         seed=seed,
         start=start,
         warnings=warnings,
-        unlabelled_speakers=_unlabelled_speakers(recipe, split, place),
+        unlabelled_speakers=sorted({utterance.speaker for utterance in unlabelled}),
         fitted=fitted,
         test=judged_on,
         utterances=test.utterances,
@@ -135,18 +135,18 @@ def _train_and_judge(
     return figures
 
 
-def _unlabelled_speakers(recipe: Recipe, split: Split, place: Place) -> list[str]:
+def _unlabelled(recipe: Recipe, split: Split, place: Place) -> list[Utterance]:
+    """What is trained on without labels."""
     if recipe.distillation is None:
         return []
-    others = unlabelled_utterances(recipe.distillation, split, place.corpora)
-    return sorted({utterance.speaker for utterance in others})
+    return unlabelled_utterances(recipe.distillation, split, place.corpora)
 
 
-def _teaching(recipe: Recipe, split: Split) -> list[str]:
+def _teaching(recipe: Recipe, unlabelled: list[Utterance]) -> list[str]:
     """Say what stands behind the figures beside the labels, if anything."""
     if recipe.distillation is None:
         return []
-    others = unlabelled_corpora(recipe.distillation, split)
+    others = list(dict.fromkeys(utterance.corpus for utterance in unlabelled))
     also = f", and on recordings of {', '.join(others)} as it hears them" if others else ""
     return [f"trained on what {recipe.distillation.teacher} makes of the recordings, too{also}"]
 

@@ -16,6 +16,7 @@ from edge_runtime.metadata import LABELS
 from train.audio import read_utterance
 from train.corpora.utterance import Utterance
 from train.corpus_warnings import CLIPPED_SHARE, duplicates, warnings_about
+from train.jobs import require_jobs
 from train.recording import Recording, measure_recording
 
 REPORT_FILE = "explore.html"
@@ -25,31 +26,6 @@ LEAST_EXAMPLE_SECONDS = 0.1
 SECONDS_PER_HOUR = 3600.0
 MEASURED = tuple(Recording.__dataclass_fields__)
 Measured = dict[str, Any]
-
-
-def explore(utterances: list[Utterance], folder: Path, jobs: int = 1) -> Path:
-    """Measure recordings and write a report about them.
-
-    Parameters
-    ----------
-    utterances : list of Utterance
-        What to look at.
-    folder : Path
-        Where the report goes; made when absent.
-    jobs : int
-        Number of processes; -1 is one per core.
-
-    Returns
-    -------
-    Path
-        ``explore.html``, see `draw`.
-
-    Raises
-    ------
-    SerEdgeError
-        When there is nothing to look at, or the report cannot be written.
-    """
-    return draw(measure(utterances, jobs), utterances, folder)
 
 
 def measure(utterances: list[Utterance], jobs: int = 1) -> Measured:
@@ -75,8 +51,9 @@ def measure(utterances: list[Utterance], jobs: int = 1) -> Measured:
     Raises
     ------
     SerEdgeError
-        When there is no utterance.
+        When there is no utterance, or `jobs` is 0 or below -1.
     """
+    require_jobs(jobs)
     if not utterances:
         raise SerEdgeError("there are no recordings to look at")
     tasks = (delayed(_measured)(utterance.path) for utterance in utterances)
@@ -84,11 +61,6 @@ def measure(utterances: list[Utterance], jobs: int = 1) -> Measured:
     bar = tqdm(results, total=len(utterances), desc="recordings", unit="utt", disable=None)
     files = [{**_identity(utterance), **values} for utterance, values in zip(utterances, bar)]
     return {**_summary(pd.DataFrame(files), utterances), "files": files}
-
-
-def explore_summary(measured: Measured) -> Measured:
-    """What `measure` gave without the single files, to print as one line of JSON."""
-    return {key: value for key, value in measured.items() if key != "files"}
 
 
 def draw(measured: Measured, utterances: list[Utterance], folder: Path) -> Path:

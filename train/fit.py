@@ -70,7 +70,8 @@ def fit(
     recipe : Recipe
         What to do.
     split : Split
-        Only its train and validation parts are looked at.
+        Only its train and validation parts are looked at; of the test part it is known whose
+        recordings must not be heard without labels, either.
     cache : FeatureCache
         Where the features come from.
     seed : int

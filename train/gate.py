@@ -16,8 +16,10 @@ from tqdm import tqdm
 from edge_runtime.gates.loudness import PARTS_PER_BLOCK, Loudness
 from edge_runtime.gates.speech_gate import ROWS, WEIGHTS, SpeechDetector
 from edge_runtime.gates.speech_shape import N_BANDS, N_LEVELS, ROW_WIDTH
+from edge_runtime.program import run_program
 from train.corpora import corpora_folder
 from train.gate_sounds import SAMPLE_RATE, Stream, streams
+from train.output_files import write_bytes
 
 # A block counts as speech when so many of the newest frames of 32 ms are active: about when a
 # listener could tell. Between that and none in the last second it counts as nothing.
@@ -36,7 +38,11 @@ DIGITS = 4
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Fit the network and write its weights."""
+    """Run ``python -m train.gate`` and return its exit status."""
+    return run_program("train.gate", _make_parser, argv, extra="train")
+
+
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m train.gate", description=__doc__)
     parser.add_argument("--corpora", metavar="DIR", help="default: $SER_EDGE_CORPORA")
     parser.add_argument(
@@ -48,7 +54,11 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     parser.add_argument("-o", "--output", type=Path, default=WEIGHTS, help=f"default: {WEIGHTS}")
-    arguments = parser.parse_args(argv)
+    parser.set_defaults(work=_fit_and_write)
+    return parser
+
+
+def _fit_and_write(arguments: argparse.Namespace) -> int:
     rng = np.random.default_rng(arguments.seed)
     detector = SpeechDetector(SAMPLE_RATE)
     seconds, is_speech = [], []
@@ -59,7 +69,8 @@ def main(argv: list[str] | None = None) -> int:
             is_speech.append(spoken)
     stored = fit(np.stack(seconds), np.array(is_speech), arguments.seed)
     stored["esc10_folds"] = arguments.folds
-    arguments.output.write_text(json.dumps(stored, separators=(",", ":")) + "\n", encoding="utf-8")
+    text = json.dumps(stored, separators=(",", ":")) + "\n"
+    write_bytes(arguments.output, text.encode("utf-8"))
     return 0
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.metadata import ENTRY, ModelMetadata
 from train.corpora import Utterance
+from train.listing import first_of
 from train.recipe import Transfer
-from train.splits.caveats import SPEAKERS_NAMED
 
 # In the provenance of a model that started from another: whom the ones before it knew.
 INHERITED = "inherited_speakers"
@@ -45,11 +45,9 @@ class Start:
         known = sorted(set(self.speakers) & {utterance.speaker for utterance in test})
         if not known:
             return []
-        more = len(known) - SPEAKERS_NAMED
-        names = ", ".join(known[:SPEAKERS_NAMED]) + (f" and {more} more" if more > 0 else "")
         return [
             "The model that it starts from was trained or selected on speakers of the test part "
-            f"({names}): this figure says nothing about unknown voices."
+            f"({first_of(known)}): this figure says nothing about unknown voices."
         ]
 
 

@@ -128,9 +128,15 @@ def training_material(
 def unlabelled_utterances(
     distillation: Distillation, split: Split, corpora: Path | None
 ) -> list[Utterance]:
-    """Recordings of the unlabelled corpora that a split does not know."""
+    """Recordings of the unlabelled corpora that a split does not know.
+
+    Nobody is among them whom the split selects or judges on: the same voices may be in several
+    corpora, as those of RAVDESS and RAVDESS-song are.
+    """
     names = unlabelled_corpora(distillation, split)
-    return read_corpora(corpora or Path(), names) if names else []
+    held_out = {u.speaker for part in (split.validation, split.test) for u in part}
+    found = read_corpora(corpora or Path(), names) if names else []
+    return [utterance for utterance in found if utterance.speaker not in held_out]
 
 
 def unlabelled_corpora(distillation: Distillation, split: Split) -> list[str]:

@@ -39,7 +39,7 @@ Lines = tuple[tuple[str, str, str], ...]
 PANELS: tuple[tuple[str, Lines], ...] = (
     ("Loss", (("loss", "training", BLUE), ("validation_loss", "validation", VERMILLION))),
     (
-        "On the validation speakers",
+        "On the validation part",
         (("validation_uar", "UAR", VERMILLION), ("validation_accuracy", "WA", BLUE)),
     ),
     ("Learning rate", (("learning_rate", "learning rate", GREEN),)),
@@ -149,7 +149,7 @@ def reliability_diagram(bins: list[dict[str, Any]], ece: float) -> bytes:
     Parameters
     ----------
     bins : list of dict
-        What `train.figures.reliability_bins` gave.
+        What `edge_runtime.reliability.reliability_bins` gave.
     ece : float
         Expected calibration error, 0 to 1.
 

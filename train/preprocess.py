@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import SerEdgeError
+from train.numbers import number_from
 
 Audio = NDArray[np.float32]
 Step = Callable[..., Audio]
@@ -366,11 +367,6 @@ def _default(name: str, option: str) -> Any:
     return inspect.signature(STEPS[name]).parameters[option].default
 
 
-def _number(low: float, high: float) -> Callable[[Any], bool]:
-    """Whether a value is a number from `low` to `high`; NaN is in no range."""
-    return lambda v: isinstance(v, (int, float)) and not isinstance(v, bool) and low <= v <= high
-
-
 def _samples(seconds: float, sample_rate: int) -> int:
     return max(1, round(seconds * sample_rate))
 
@@ -382,23 +378,23 @@ def _require_one_channel(audio: Audio, reader: str) -> None:
 
 # Bounds that no recording of an utterance needs to pass; they catch milliseconds and samples.
 SHORTEST, LONGEST = 0.001, 3600.0
-DBFS: Rule = ("a number of dB from -100 to 0", _number(-100.0, 0.0))
-SECONDS: Rule = (f"a number of seconds from {SHORTEST} to 3600", _number(SHORTEST, LONGEST))
+DBFS: Rule = ("a number of dB from -100 to 0", number_from(-100.0, 0.0))
+SECONDS: Rule = (f"a number of seconds from {SHORTEST} to 3600", number_from(SHORTEST, LONGEST))
 
 OPTIONS: dict[str, dict[str, Rule]] = {
     "mono": {"channel": ("a whole number, 0 or more", lambda v: type(v) is int and v >= 0)},
     "level": {"peak_dbfs": DBFS, "rms_dbfs": DBFS},
     "trim": {
-        "top_db": ("a number of dB from 1 to 120", _number(1.0, 120.0)),
+        "top_db": ("a number of dB from 1 to 120", number_from(1.0, 120.0)),
         "frame_seconds": SECONDS,
         "hop_seconds": SECONDS,
     },
     "denoise": {
         "stationary": ("true or false", lambda v: isinstance(v, bool)),
-        "prop_decrease": ("a number from 0 to 1", _number(0.0, 1.0)),
+        "prop_decrease": ("a number from 0 to 1", number_from(0.0, 1.0)),
     },
     "segment": {
-        "offset_seconds": ("a number of seconds from 0 to 3600", _number(0.0, LONGEST)),
+        "offset_seconds": ("a number of seconds from 0 to 3600", number_from(0.0, LONGEST)),
         "seconds": SECONDS,
     },
     "length": {"seconds": SECONDS},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from edge_runtime.features import FeatureConfig
 from edge_runtime.metadata import LABELS
 from train.augment import Augmentation
 from train.augment_audio import AudioAugmentation, check_audio_augmentation
+from train.numbers import is_number
 from train.preprocess import check_steps
 from train.teacher import TEACHERS
 from train.toml_text import read_toml
@@ -24,7 +24,7 @@ RECIPES = Path(__file__).parent / "recipes"
 # By the annotation of a field: what its value must be, and whether it is.
 TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "int": ("a whole number above 0", lambda value: type(value) is int and value > 0),
-    "float": ("a number, 0 or more", lambda value: _is_number(value) and value >= 0),
+    "float": ("a number, 0 or more", lambda value: is_number(value) and value >= 0),
     "Count": ("a whole number, 0 or more", lambda value: type(value) is int and value >= 0),
     "bool": ("true or false", lambda value: isinstance(value, bool)),
     "str": ("a text", lambda value: isinstance(value, str) and bool(value)),
@@ -37,7 +37,7 @@ TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         lambda value: (
             isinstance(value, tuple)
             and len(value) == 2
-            and all(map(_is_number, value))
+            and all(map(is_number, value))
             and value[0] <= value[1]
         ),
     ),
@@ -200,8 +200,9 @@ class Distillation:
         Their share of the targets, below 1; the labels have the rest.
     unlabelled : tuple of str
         Corpora whose recordings are trained on with what the teacher thinks of them alone. One
-        that a split trains, selects or judges on is left out of it, and all of them where one
-        speaker alone is trained on.
+        that a split trains, selects or judges on is left out of it, so are the speakers that it
+        selects or judges on wherever else they speak, and all of them where one speaker alone is
+        trained on.
     unlabelled_share : float
         Share of their windows in every batch, below 1.
 
@@ -477,10 +478,6 @@ def _require_choice(name: str, value: Any) -> None:
 
 def _anything(value: Any) -> bool:
     return True
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _tuples(fields: dict[str, Any]) -> dict[str, Any]:

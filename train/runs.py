@@ -264,11 +264,21 @@ def _versions() -> dict[str, str]:
 
 def _commit() -> str:
     """The checkout's commit, "-dirty" when files were changed since; empty outside a checkout."""
-    folder = str(Path(__file__).parent)
-    result = subprocess.run(
-        ["git", "-C", folder, "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # Installed, it may lie in a repository that is not its own.
+    if not _git("ls-files", Path(__file__).name):
+        return ""
+    return _git("describe", "--always", "--abbrev=12", "--exclude=*", "--dirty")
+
+
+def _git(*arguments: str) -> str:
+    """What git says of the folder of this file; nothing where there is no git."""
+    try:
+        result = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return ""
     return result.stdout.strip()

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import add_outcome
 from benchmarks.installs.cells import CELLS
 from benchmarks.results import store
 from edge_runtime.errors import SerEdgeError
@@ -22,10 +23,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--only", metavar="TEXT", default="", help="cells whose name holds this (default: all)"
     )
-    parser.add_argument("--store", type=Path, metavar="FILE.json", help="keep the result")
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_outcome(parser)
     parser.set_defaults(work=installs)
 
 

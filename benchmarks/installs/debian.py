@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -13,13 +12,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.arguments import add_outcome, give
 from benchmarks.arm64_root import CHECKOUT
 from benchmarks.installs.booted import boot_and_check
 from benchmarks.installs.cells import LITERT
 from benchmarks.installs.checks import UnmetError, check_program, last_line
 from benchmarks.installs.matrix import SOUND
 from benchmarks.installs.native import SkippedError
-from benchmarks.results import Results, of_kind, store
+from benchmarks.results import Results, of_kind
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.install import SYSTEM_CONFIG, SYSTEM_UNITS, UNIT
 
@@ -53,20 +53,14 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("package", type=Path, metavar="FILE.deb", help="as make deb builds it")
     parser.add_argument("--suite", default=SUITE, metavar="NAME", help=f"(default: {SUITE})")
-    parser.add_argument("--store", type=Path, metavar="FILE.json", help="keep the result")
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_outcome(parser)
     parser.set_defaults(work=debian_package)
 
 
 def debian_package(arguments: argparse.Namespace) -> int:
     """Do ``ser-bench debian-package``."""
     result = try_package(arguments.package, arguments.suite)
-    if arguments.store:
-        store(result, arguments.store)
-    print(json.dumps(result) if arguments.format == "jsonl" else as_text(result))
-    return 0
+    return give(result, as_text, arguments)
 
 
 def try_package(package: Path, suite: str) -> dict[str, Any]:

@@ -58,12 +58,8 @@ class EmulatedInstallation:
 
     Parameters
     ----------
-    cell : Cell
-        What is installed.
-    wheel : Path
-        The wheel.
-    folder : Path
-        Where it is made.
+    cell, wheel, folder
+        See `benchmarks.installs.native.NativeInstallation`.
 
     Raises
     ------

@@ -12,8 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.arguments import add_outcome, give
 from benchmarks.markdown import markdown
-from benchmarks.results import Results, of_kind, store
+from benchmarks.results import Results, of_kind
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.install import DEPLOY, UNIT
 
@@ -29,20 +30,14 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "exposure", help="how far systemd-analyze finds the service exposed, and by what"
     )
-    parser.add_argument("--store", type=Path, metavar="FILE.json", help="keep the result")
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_outcome(parser)
     parser.set_defaults(work=exposure)
 
 
 def exposure(arguments: argparse.Namespace) -> int:
     """Do ``ser-bench exposure``."""
     result = bench_exposure(DEPLOY / UNIT)
-    if arguments.store:
-        store(result, arguments.store)
-    print(json.dumps(result) if arguments.format == "jsonl" else as_text(result))
-    return 0
+    return give(result, as_text, arguments)
 
 
 def bench_exposure(unit: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import add_format, positive
 from benchmarks.pictures import require_drawable
 from benchmarks.results import store
 from edge_runtime.backends import BACKEND_NAMES, MAX_THREADS
@@ -52,7 +53,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--rounds",
-        type=_positive,
+        type=positive,
         default=ROUNDS,
         metavar="N",
         help=f"of 40 decisions each (default: {ROUNDS})",
@@ -71,9 +72,7 @@ def add_parser(commands: Any) -> None:
         help="print this machine's row for the hardware page, and keep the result that it is made "
         "of: in --store, by default MACHINE.json here",
     )
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_format(parser)
     parser.set_defaults(work=latency)
 
 
@@ -109,15 +108,8 @@ def latency(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
 def _threads(text: str) -> int:
-    number = _positive(text)
+    number = positive(text)
     if number > MAX_THREADS:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"must be at most {MAX_THREADS}, not {number}")
     return number

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import add_format
 from benchmarks.peers.contenders import CONTENDERS
 from benchmarks.pictures import require_drawable
 from benchmarks.results import store
@@ -50,9 +51,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--store", type=Path, metavar="FILE.json", help="keep the result")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the result")
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_format(parser)
     parser.set_defaults(work=peers)
 
 

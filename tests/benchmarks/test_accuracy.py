@@ -30,7 +30,7 @@ from edge_runtime.classifier import DEFAULT_MODEL, Classifier
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.metadata import read_metadata, write_metadata
 from edge_runtime.sources.clip import read_clip
-from train.corpora import Utterance
+from train.corpora import Utterance, read_corpora
 
 from ..train.tones import write_wav
 from .test_tables import RESULTS, ser_bench
@@ -84,6 +84,14 @@ def test_a_folder_without_a_run_gets_one_line(corpora: Path, tmp_path: Path) -> 
     assert result.stderr.count("\n") == 1
 
 
+def test_a_run_that_lacks_something_gets_one_line(corpora: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    result = ser_bench("accuracy", tmp_path, DEFAULT_MODEL)
+    assert result.returncode == 1
+    assert "run.json: is damaged" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_a_model_with_other_labels_gets_one_line(corpora: Path, run: Path) -> None:
     described = json.loads((run / "run.json").read_text())
     described["labels"][0] = "bored"
@@ -91,6 +99,23 @@ def test_a_model_with_other_labels_gets_one_line(corpora: Path, run: Path) -> No
     result = ser_bench("accuracy", run, DEFAULT_MODEL)
     assert result.returncode == 1
     assert "its labels are not those of the run" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_model_of_another_run_that_knows_the_test_speakers_is_refused(
+    corpora: Path, run: Path
+) -> None:
+    described = json.loads((run / "run.json").read_text())
+    described["seed"] = 7
+    (run / "run.json").write_text(json.dumps(described))
+    result = ser_bench("accuracy", run, DEFAULT_MODEL)
+    assert result.returncode == 0, result.stderr  # a stranger to them all the same
+    (known,) = [u for u in read_corpora(corpora, ["EmoDB"]) if u.name == "08a01Fd"]
+    described["predictions"].append({"corpus": "EmoDB", "name": known.name, "target": 1})
+    (run / "run.json").write_text(json.dumps(described))
+    result = ser_bench("accuracy", run, DEFAULT_MODEL)
+    assert result.returncode == 1
+    assert f"was trained or selected on speaker EmoDB-08, on whom {run} is tested" in result.stderr
     assert result.stderr.count("\n") == 1
 
 
@@ -140,7 +165,7 @@ def test_a_model_file_alone_is_judged_on_the_test_speakers_that_it_names(
     assert result["speakers"]["test"] == [f"{DATA}-anna"]
     assert "calm as neutral" in result["protocol"]
     assert "left out, being none of the model's labels: 1 of boredom" in result["protocol"]
-    assert "none of these voices was trained or selected on" in result["protocol"]
+    assert "none of these voices was trained or selected on, as far as" in result["protocol"]
     assert "which these are not" not in result["protocol"]
     one = result["models"]["own.tflite"]
     classifier = Classifier(model)

@@ -16,7 +16,8 @@ from train.corpora import read_corpora
 from .test_tables import ser_bench
 
 LABELS = ["neutral", "happy", "sad", "angry", "fear", "disgust", "surprise"]
-SPEAKERS = ("EmoDB-03", "EmoDB-08")
+# Whom the bundled model never heard.
+SPEAKERS = ("EmoDB-03", "EmoDB-16")
 
 
 @pytest.fixture
@@ -69,7 +70,22 @@ def test_two_real_speakers_are_enrolled_stored_and_drawn(run: Path, tmp_path: Pa
     assert pair["speakers"] == list(SPEAKERS)
     assert stored["cost"]["profile_bytes"] < 100_000
     again = ser_bench("enrol", run, "--results", results)
-    assert "stored earlier" in again.stdout
+    assert again.stdout == "edge-seed0-test-EmoDB.json: stored earlier\n"
+    with (run / "model.int8.tflite").open("ab") as model:
+        model.write(b"made anew")
+    again = ser_bench("enrol", run, "--results", results)
+    assert "of another model file; --again" in again.stdout
+
+
+def test_a_voice_that_the_model_knows_is_refused(run: Path, tmp_path: Path) -> None:
+    described = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    described["predictions"].append({"corpus": "EmoDB", "name": "08a01Fd", "target": 1})
+    (run / "run.json").write_text(json.dumps(described))
+    shutil.copy(DEFAULT_MODEL, run / "model.int8.tflite")
+    done = ser_bench("enrol", run, "--results", tmp_path / "results")
+    assert done.returncode == 1
+    assert "was trained or selected on EmoDB-08, whom the run tests" in done.stderr
+    assert not (tmp_path / "results").exists()
 
 
 def test_without_anything_to_do_it_says_what_to_name() -> None:
@@ -90,6 +106,7 @@ def stored(corpus: str, speakers: dict[str, dict[int, tuple[float, float]]]) -> 
     """A result: by speaker and number of clips the UAR before and after, in two draws alike."""
     pair = {"alone": 0.3, "own": 0.5, "the other's": 0.25, "one of both": 0.45}
     return {
+        "recipe": "edge",
         "split": f"test-{corpus}",
         "speakers": {
             speaker: [
@@ -125,3 +142,13 @@ def test_tables_say_gains_and_the_worst_and_leave_rare_counts_out_of_the_mean() 
     assert "| one profile of both speakers' clips | 0.450 | 0.450 |" in pairs
     assert "70% (60%)" in pairs
     assert "a profile of 70 clips: 31 KB" in cost_list({"enrol": [one]})
+
+
+def test_results_of_two_recipes_are_not_averaged() -> None:
+    one = stored("A", {"a": {1: (0.2, 0.4)}})
+    other = {**stored("A", {"a": {1: (0.3, 0.8)}}), "recipe": "edge-1d"}
+    table = enrolment_table({"enrol": [one, other]})
+    assert "| A (edge) | 1 | 1 | 3 | 0.200 ± 0.000 (2) | 0.400 ± 0.000 (2) | +20.0 |" in table
+    assert "| A (edge-1d) | 1 | 1 | 3 | 0.300 ± 0.000 (2) | 0.800 ± 0.000 (2) | +50.0 |" in table
+    assert "| **mean (edge-1d)** | 1 | 1 corpora |  | 0.300 | 0.800 | +50.0 |" in table
+    assert "| A (edge) | A (edge-1d) |" in pairs_table({"enrol": [one, other]})

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from convert.datasets import Recordings, Representative, load_held_out, load_representative
 from edge_runtime.metadata import ModelMetadata, read_metadata
 
+from ..train.tones import tone, write_wav
 from .conftest import Trained, converts
 
 
@@ -31,6 +32,24 @@ def test_held_out_recordings_score_as_in_training(trained, metadata):
     assert test.targets.tolist() == [one["target"] for one in stored["predictions"]]
     np.testing.assert_allclose(got, [one["scores"] for one in stored["predictions"]], atol=1e-4)
     assert len(parts["validation"].targets) == 16
+
+
+@pytest.mark.parametrize("are_known", [True, False])
+def test_nothing_is_calibrated_on_a_voice_that_is_judged(metadata, tmp_path, are_known):
+    for label, emotion in (("happy", 2), ("sad", 3)):
+        for speaker in range(3):
+            for take in range(4):
+                folder = tmp_path / label / (f"speaker {speaker}" if are_known else "")
+                write_wav(folder / f"{speaker}-{take}.wav", tone(emotion, 10 * speaker + take))
+        (tmp_path / label / "._copy.wav").write_bytes(b"as macOS leaves it: no sound")
+    parts = load_held_out(tmp_path, metadata)
+    voices = [
+        {path.rpartition("/")[2].partition("-")[0] for path in parts[part].utterances}
+        for part in ("validation", "test")
+    ]
+    assert (voices[0] & voices[1] == set()) == are_known
+    assert sum(len(one.targets) for one in parts.values()) == 24
+    assert all(set(one.targets.tolist()) == {1, 2} for one in parts.values())
 
 
 def representative(windows: np.ndarray, **known: object) -> Representative:

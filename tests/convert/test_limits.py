@@ -70,4 +70,4 @@ def test_limit_is_points(run, points, capsys):
     with pytest.raises(SystemExit) as caught:
         main([str(run / "model.keras"), "--int8", "--max-uar-drop", points])
     assert caught.value.code == 2
-    assert "--max-uar-drop" in capsys.readouterr().err
+    assert "--max-uar-drop: must be a number of points from 0 to 100" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from convert.datasets import LEAST_WINDOWS
 
 from ..disks import small_disk
 from ..train.tones import write_wav
-from .conftest import network
+from .conftest import converts, network
 
 
 @pytest.fixture
@@ -412,3 +412,25 @@ def test_quantised_model_that_answers_otherwise_is_not_written(run, earlier, ref
     assert "not written, for the int8 model" in said
     assert "its noisiest layers: " in said
     assert "try --int16, --dynamic or --float32" in said
+    assert "nearly even" not in said
+
+
+def test_barely_trained_model_is_told_to_be_trained_longer(run, earlier, refused):
+    made = network(keras.layers.GlobalAveragePooling1D())
+    made.set_weights([weights * 1e-4 for weights in made.get_weights()])
+    made.save(run / "model.keras")
+    said = refused(run, run / "model.keras", "--int8", "-o", earlier)
+    assert "whose scores are nearly even" in said
+    assert "train it longer" in said
+
+
+def test_damaged_metadata_is_not_asked_where_flags_say_all(run, capsys):
+    features = run / "features.json"
+    described = json.loads((run / "ser_edge.json").read_text(encoding="utf-8"))
+    features.write_text(json.dumps(described["features"]), encoding="utf-8")
+    (run / "ser_edge.json").write_text("{}", encoding="utf-8")
+    labels = ",".join(described["labels"])
+    report = converts(
+        capsys, run / "model.keras", "--float32", "--labels", labels, "--features", features
+    )
+    assert Path(report["file"]).is_file()

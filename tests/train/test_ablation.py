@@ -102,6 +102,23 @@ def test_result_of_another_variant_of_the_same_name_is_refused(done, tone_corpor
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
+        ("[[on]]", 'judge = "test"\n[[on]]', "was judged on validation, not on test; delete it"),
+        ('data = ["RAVDESS"]', 'data = ["TESS", "RAVDESS"]', "was judged on other speakers ("),
+    ],
+    ids=["part", "speakers"],
+)
+def test_results_of_another_judgement_are_refused(
+    done, tone_corpora, tmp_path, capfd, old, new, complaint
+):
+    write(tmp_path, VARIANTS.replace(old, new))
+    (tmp_path / "runs").symlink_to(done / "runs")
+    assert ablate(tmp_path, tone_corpora) == 1
+    assert complaint in capfd.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
         ("seeds =", "seed =", "unknown key 'seed'"),
         ("values =", "valves =", "steps: unknown key 'valves'"),
         ('"model.channels"', '"model.chanels"', "chanels"),

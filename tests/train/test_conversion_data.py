@@ -67,10 +67,11 @@ def test_held_out_recordings_are_those_of_the_figures(run):
         assert held_out[f"{part}_lengths"].sum() == len(held_out[f"{part}_frames"])
 
 
-def test_made_again_when_lost_without_training_again(recipe, place, run):
+@pytest.mark.parametrize("lost", ["held_out.npz", "representative.npz"])
+def test_made_again_when_lost_without_training_again(recipe, place, run, lost):
     kept = {name: arrays(run / name) for name in ("representative.npz", "held_out.npz")}
     trained = (run / "model.keras").read_bytes()
-    (run / "held_out.npz").unlink()
+    (run / lost).unlink()
     fit_recipe(recipe, place, 0, run)
     assert (run / "model.keras").read_bytes() == trained
     for name, before in kept.items():

@@ -11,11 +11,15 @@ import soundfile
 
 from edge_runtime.errors import SerEdgeError
 from train.corpora import Utterance, read_corpora
-from train.explore import draw, explore, explore_summary, measure
+from train.explore import draw, measure
 
 from .html_page import HtmlPage
 
 RATE = 16000
+
+
+def explored(utterances: list[Utterance], folder: Path) -> Path:
+    return draw(measure(utterances), utterances, folder)
 
 
 def sine(seconds: float = 0.5, level: float = 0.5, rate: int = RATE, hertz: float = 400.0):
@@ -94,8 +98,7 @@ def test_summary_counts_by_class_corpus_and_speaker(collection):
         ("happy", "Y", "Y"),
     ):
         collection.add(sine(0.9, hertz=300 + len(emotion)), emotion, speaker, corpus=corpus)
-    summary = explore_summary(measure(collection.utterances))
-    assert "files" not in summary
+    summary = measure(collection.utterances)
     assert (summary["utterances"], summary["readable"]) == (4, 4)
     assert summary["hours"] == pytest.approx(4 * 0.9 / 3600, abs=5e-5)
     # The project's labels first, in their order.
@@ -145,7 +148,7 @@ def test_broken_files_are_listed_and_not_fatal(collection):
 
 def test_only_broken_files(collection, tmp_path):
     collection.add(b"")
-    page = HtmlPage(explore(collection.utterances, tmp_path / "out"))
+    page = HtmlPage(explored(collection.utterances, tmp_path / "out"))
     assert "cannot be read 1" in page.text
 
 
@@ -195,6 +198,12 @@ def test_speakers_of_one_class_and_classes_of_one_speaker(collection):
     assert "speaks fear" in collection.warning("Only one speaker")
 
 
+def test_names_of_speakers_that_differ_in_case_alone(collection):
+    collection.add_good(speakers=["Anna", "ben"])
+    collection.add_good(speakers=["anna"])
+    assert "Anna = anna." in collection.warning("upper and lower case")
+
+
 def test_single_speaker(collection):
     collection.add_good(speakers=["A"])
     assert collection.warning("single speaker, A")
@@ -242,7 +251,7 @@ def test_labels_of_ones_own_are_text_and_no_paths(collection, tmp_path):
     for emotion in ("<script>x</script>", "$\\frac{", "../../up"):
         for speaker in ("<b>A</b>", "B"):
             collection.add(sine(hertz=300 + len(collection.utterances)), emotion, speaker)
-    page = HtmlPage(explore(collection.utterances, tmp_path / "out"))
+    page = HtmlPage(explored(collection.utterances, tmp_path / "out"))
     assert "script" not in page.tags
     assert "<script>x</script>" in page.text
     assert len(page.pictures) == 7
@@ -256,7 +265,7 @@ def test_many_speakers_and_recordings_of_any_rate_and_length(collection, tmp_pat
     collection.add(sine(0.5, rate=6000, hertz=100), "fear", rate=6000)
     collection.add(np.ones(3) * 0.1, "angry")  # too short to be drawn
     collection.add(sine(30.0, hertz=100), "happy")
-    page = HtmlPage(explore(collection.utterances, tmp_path / "out"))
+    page = HtmlPage(explored(collection.utterances, tmp_path / "out"))
     drawn = {path.stem for path in (tmp_path / "out").glob("example*")}
     assert drawn == {"example_1_happy", "example_2_sad", "example_4_fear"}
     assert len(page.pictures) == 7
@@ -266,7 +275,15 @@ def test_a_folder_that_cannot_be_made_is_said(collection, tmp_path):
     collection.add(sine())
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(SerEdgeError, match="cannot be written"):
-        explore(collection.utterances, tmp_path / "file" / "out")
+        explored(collection.utterances, tmp_path / "file" / "out")
+
+
+def test_a_number_of_processes_without_meaning_is_said(collection):
+    collection.add(sine())
+    with pytest.raises(
+        SerEdgeError, match=r"--jobs must be 1 or more, or -1 for one per core, not 0"
+    ):
+        measure(collection.utterances, jobs=0)
 
 
 def test_real_recordings(real_corpora, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from edge_runtime.gates.speech_gate import ROWS, SpeechDetector, SpeechNetwork
 from edge_runtime.gates.speech_shape import ROW_WIDTH
-from train.gate import centred, examples, fit, new_network, stored_weights
+from train.gate import centred, examples, fit, main, new_network, stored_weights
 from train.gate_sounds import (
     FRAME,
     SAMPLE_RATE,
@@ -81,8 +81,19 @@ def test_a_sound_is_brought_to_a_level() -> None:
 def test_clips_are_drawn_from_the_named_folds_alone(tmp_path: Path) -> None:
     for name in ("1-10-A", "2-10-A", "4-10-A"):
         write_wav(tmp_path / "noise" / "ESC-10" / "002_-_Rain" / f"{name}.wav", np.zeros(9))
+    (tmp_path / "noise" / "ESC-10" / "002_-_Rain" / "README.txt").write_text("of rain")
     found = esc10(tmp_path, [1, 4])
     assert [(name, path.stem) for name, path in found] == [("Rain", "1-10-A"), ("Rain", "4-10-A")]
+
+
+def test_what_is_missing_is_one_line_and_the_weights_stay(tmp_path, capsys) -> None:
+    weights = tmp_path / "weights.json"
+    weights.write_text("in use")
+    assert main(["--corpora", str(tmp_path), "--output", str(weights)]) == 1
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'noise' / 'ESC-10'}: holds no clips of ESC-10's folds" in said
+    assert said.count("train.gate: ") == 1
+    assert weights.read_text() == "in use"
 
 
 def test_streams_hold_speech_of_training_speakers_and_noise(corpora: Path) -> None:

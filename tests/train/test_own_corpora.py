@@ -114,6 +114,10 @@ def test_table_of_absolute_paths_from_a_frame(tmp_path):
         ("path,label,Label\nsounds/a.wav,sad,sad\n", "two columns of one name"),
         ("path,label\nsounds/none.wav,sad\n", "row 1 names .*none.wav, which is no file"),
         ("path,label\nsounds/a.wav,sad\nsounds/a.wav,joy\n", "row 2 labels sounds/a.wav happy, an"),
+        (
+            "path,label,speaker\nsounds/a.wav,sad,x\nsounds/../sounds/a.wav,sad,y\n",
+            "row 2 names another speaker of sounds/../sounds/a.wav than an earlier one",
+        ),
         ("path,label\n", "no recordings; list them"),
     ],
 )

@@ -42,6 +42,12 @@ def test_network_as_json_and_h5_is_the_same(recipe, place, tmp_path):
     assert len(tested) == 1 + len(json.loads((tmp_path / "run.json").read_text())["predictions"])
 
 
+def test_run_without_git_is_stored_all_the_same(recipe, place, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    fit_recipe(recipe, place, 0, tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["commit"] == ""
+
+
 @pytest.mark.parametrize("kib", [8, 48, 100, 200, 400])
 def test_full_disk_is_one_line_and_no_run(recipe, place, tmp_path, kib):
     """Full while the model, the arrays or the figures are written."""

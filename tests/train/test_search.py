@@ -134,6 +134,18 @@ def test_seed_fixes_the_values_in_however_many_calls(recipe, place, tmp_path, mo
     assert second != rows[1]
 
 
+@pytest.mark.parametrize(("restore_best", "uar"), [(True, 0.9), (False, 0.4)])
+def test_a_trial_is_judged_by_the_weights_that_it_keeps(
+    recipe, place, tmp_path, monkeypatch, restore_best, uar
+):
+    """What training gave is made up here: it did better in the middle than at its end."""
+    history = [{"validation_uar": value} for value in (0.2, 0.9, 0.4)]
+    monkeypatch.setattr("train.search.run.fit", lambda *_: SimpleNamespace(history=history))
+    monkeypatch.setattr("keras.utils.clear_session", lambda: None)  # slow
+    kept = replace(recipe, training=replace(recipe.training, restore_best=restore_best))
+    assert search(kept, place, SEED, 1, tmp_path).uar == uar
+
+
 def test_search_that_is_done_trains_nothing_more(found, recipe, place, capfd):
     folder, best = found
     journal = (folder / "trials.journal").read_bytes()

@@ -17,11 +17,17 @@ from sklearn.metrics import balanced_accuracy_score
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.metadata import ENTRY
 from train.cache import FeatureCache
+from train.cli import main
 from train.corpora import Utterance, read_corpora
 from train.dataset import load_clips
 from train.evaluate import Place, fit_recipe
 from train.lineage import known_speakers
-from train.material import labelled_material, training_material, unlabelled_corpora
+from train.material import (
+    labelled_material,
+    training_material,
+    unlabelled_corpora,
+    unlabelled_utterances,
+)
 from train.recipe import Distillation, Recipe, load_recipe
 from train.splits.split import Split, by_named_speakers
 from train.teacher import TEACHERS
@@ -239,6 +245,38 @@ def test_a_teacher_of_one_voice_is_not_asked_about_others(recipe, place):
     assert unlabelled_corpora(distillation, alone) == []
 
 
+def test_nobody_who_is_judged_is_heard_without_labels(recipe, place, tmp_path):
+    """The actors of RAVDESS sing in another corpus, which the split does not know."""
+    for actor in range(1, 6):
+        song = tmp_path / "RAVDESS-song" / f"03-02-03-01-01-01-{actor:02d}.wav"
+        write_wav(song, tone(2, actor), RATE)
+    split = split_of(recipe, place)
+    distillation = Distillation("whisper-base", 0.5, ("RAVDESS-song",), 0.25)
+    heard = {u.speaker for u in unlabelled_utterances(distillation, split, tmp_path)}
+    assert heard == {utterance.speaker for utterance in split.train}
+    assert not heard & {u.speaker for u in (*split.validation, *split.test)}
+
+
+def test_a_corpus_that_an_ablation_judges_on_is_not_heard_without_labels(place, tmp_path):
+    folder = with_tess(write_actors(tmp_path / "corpora", range(1, 6)))
+    recipe = tmp_path / "taught.toml"
+    recipe.write_text(f'{TAUGHT}unlabelled = ["TESS", "RAVDESS"]\n', encoding="utf-8")
+    variants = tmp_path / "variants.toml"
+    variants.write_text(
+        f'recipe = "{recipe}"\njudge = "test"\n[[on]]\nprotocol = "cross-corpus"\n'
+        'data = ["RAVDESS"]\ntest_on = ["TESS"]\n',
+        encoding="utf-8",
+    )
+    # TESS has one emotion here, and a split needs two.
+    word = folder / "TESS" / "OAF_angry" / "OAF_back_angry.wav"
+    word.rename(word.with_name("OAF_back_sad.wav"))
+    out = tmp_path / "runs"
+    assert main(["ablate", str(variants), "--corpora", str(folder), "--out", str(out)]) == 0
+    (path,) = out.rglob(TEACHER_FILE)
+    with np.load(path) as stored:
+        assert {name.partition("/")[0] for name in stored["utterances"]} == {"RAVDESS"}
+
+
 def test_voices_heard_without_labels_are_known(recipe, place, tmp_path):
     folder = with_tess(write_actors(tmp_path, range(1, 6)))
     distillation = Distillation("whisper-base", 0.5, ("TESS",), 0.25)
@@ -252,16 +290,50 @@ def test_voices_heard_without_labels_are_known(recipe, place, tmp_path):
     assert warning.endswith(", and on recordings of TESS as it hears them")
 
 
-@pytest.mark.parametrize("damage", ["garbage", "zip", "lacks", "labels"])
+def test_copies_of_a_recording_teach_nothing_of_it(place, tmp_path):
+    """A recording is taught what it would be without them, and each of them the same."""
+    write_actors(tmp_path, range(1, 4))
+    given = read_corpora(tmp_path, ["RAVDESS"])
+    emotions = sorted({u.emotion for u in given})
+    targets = np.array([emotions.index(u.emotion) for u in given])
+    plain, copied = (
+        soft_targets(
+            "whisper-base",
+            times * given,
+            np.tile(targets, times),
+            [],
+            tuple(emotions),
+            place.cache,
+            tmp_path / str(times),
+        )
+        for times in (1, 3)
+    )
+    np.testing.assert_array_equal(copied, np.tile(plain, (3, 1)))
+    # As it is kept, too.
+    stored = soft_targets(
+        "whisper-base",
+        3 * given,
+        np.tile(targets, 3),
+        [],
+        tuple(emotions),
+        place.cache,
+        tmp_path / "3",
+    )
+    np.testing.assert_array_equal(stored, copied)
+
+
+@pytest.mark.parametrize("damage", ["garbage", "zip", "lacks", "more", "labels"])
 def test_stored_probabilities_of_something_else_are_refused(run, place, tmp_path, damage):
     path = tmp_path / TEACHER_FILE
     labels = ("neutral", "happy")
     if damage in ("garbage", "zip"):
         path.write_bytes(b"garbage" if damage == "garbage" else b"PK\x03\x04 cut off")
     else:
-        known = labels if damage == "lacks" else ("happy", "sad")
+        known = ("happy", "sad") if damage == "labels" else labels
         utterances = ["other/one"] if damage == "lacks" else ["RAVDESS/03-01-01-01-01-01-01"]
-        np.savez(path, utterances=utterances, labels=known, probabilities=np.ones((1, 2)) / 2)
+        utterances += ["RAVDESS/03-01-01-01-01-01-24"] * (damage == "more")
+        rows = np.ones((len(utterances), 2)) / 2
+        np.savez(path, utterances=utterances, labels=known, probabilities=rows)
     write_actors(tmp_path, range(1, 2))
     given = [u for u in read_corpora(tmp_path, ["RAVDESS"]) if u.name == "03-01-01-01-01-01-01"]
     with pytest.raises(SerEdgeError, match=rf"^{path}: .*; delete it$"):

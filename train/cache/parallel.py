@@ -16,6 +16,7 @@ from edge_runtime.errors import SerEdgeError
 from edge_runtime.sources.audio_file import printable
 from train.cache.dask_cluster import dask_parallel
 from train.cache.pack_file import Frames
+from train.jobs import require_jobs
 from train.progress import progress
 
 IDLE_SECONDS = 20.0  # after which a process that got no work ends
@@ -53,8 +54,7 @@ class Workers:
     """
 
     def __init__(self, jobs: int, dask: str) -> None:
-        if jobs < 1 and jobs != -1:
-            raise SerEdgeError(f"jobs must be 1 or more, or -1 for one per core, not {jobs}")
+        require_jobs(jobs)
         self._jobs = jobs
         self._dask = dask
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,10 +33,10 @@ def scan_table(table: Path, corpus: str) -> Reading:
     Raises
     ------
     SerEdgeError
-        When it cannot be read, lacks a column, or names a file that does not exist or that it has
-        labelled differently before.
+        When it cannot be read, lacks a column, or names a file that does not exist or of which it
+        has said something else before.
     """
-    found: dict[Path, Utterance] = {}
+    found: dict[str, Utterance] = {}
     skipped: Counter[str] = Counter()
     rows = _checked(_load(table), table).to_dict("records")
     for number, row in enumerate(rows, start=1):
@@ -43,7 +44,8 @@ def scan_table(table: Path, corpus: str) -> Reading:
             skipped["row without path or label"] += 1
             continue
         utterance = _utterance({str(key): str(value) for key, value in row.items()}, table, corpus)
-        known = found.setdefault(utterance.path, utterance)
+        # However it is written: a file that counted twice could be on both sides of a split.
+        known = found.setdefault(os.path.normpath(utterance.path), utterance)
         if not utterance.path.is_file():
             raise SerEdgeError(f"{table}: row {number} names {utterance.path}, which is no file")
         if known is not utterance:
@@ -52,6 +54,11 @@ def scan_table(table: Path, corpus: str) -> Reading:
             raise SerEdgeError(
                 f"{table}: row {number} labels {row['path']} {utterance.emotion}, "
                 f"an earlier one {known.emotion}; keep one of them"
+            )
+        if known.speaker != utterance.speaker:
+            raise SerEdgeError(
+                f"{table}: row {number} names another speaker of {row['path']} than an earlier "
+                "one; keep one of them"
             )
     return Reading(list(found.values()), skipped)
 

@@ -4,33 +4,39 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import tomli_w
 
-from edge_runtime.errors import SerEdgeError
+from train.numbers import is_number
+from train.output_files import write_bytes
 from train.recipe import Recipe
 from train.search.picture import picture_of
-from train.search.space import Space, is_number, with_values
+from train.search.space import Space, with_values
 from train.search.trial import Trial, best_of, text_of
 
 
 def write(folder: Path, recipe: Recipe, seed: int, space: Space, done: list[Trial]) -> None:
-    """Write the best recipe so far, the table and the picture of all trials."""
+    """Write the best recipe so far, the table and the picture of all trials.
+
+    Raises
+    ------
+    SerEdgeError
+        When one cannot be written.
+    """
     best = best_of(done)
-    try:
-        _write_table(folder / "trials.csv", space, done)
-        if best is not None:
-            (folder / "search.png").write_bytes(picture_of(space, done))
-            # Under a name of its own, or its run would be taken for one of the recipe.
-            found = replace(with_values(recipe, best.values), name=f"{recipe.name}-searched")
-            comment = (
-                f"# Best of {len(done)} trials with seed {seed}: UAR {best.uar:.4f} on the "
-                "validation part.\n"
-            )
-            (folder / "best.toml").write_text(comment + _recipe_text(found), encoding="utf-8")
-    except OSError as error:
-        raise SerEdgeError(f"{folder}: cannot be written ({error.strerror or error})") from error
+    write_bytes(folder / "trials.csv", _table(space, done).encode("utf-8"))
+    if best is None:
+        return
+    write_bytes(folder / "search.png", picture_of(space, done))
+    # Under a name of its own, or its run would be taken for one of the recipe.
+    found = replace(with_values(recipe, best.values), name=f"{recipe.name}-searched")
+    comment = (
+        f"# Best of {len(done)} trials with seed {seed}: UAR {best.uar:.4f} on the "
+        "validation part.\n"
+    )
+    write_bytes(folder / "best.toml", (comment + _recipe_text(found)).encode("utf-8"))
 
 
 def _recipe_text(recipe: Recipe) -> str:
@@ -40,11 +46,12 @@ def _recipe_text(recipe: Recipe) -> str:
     return tomli_w.dumps({key: value for key, value in fields.items() if value is not None})
 
 
-def _write_table(path: Path, space: Space, done: list[Trial]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["number", *space, "uar", "state"])
-        for trial in done:
-            values = [v if is_number(v) else text_of(v) for v in map(trial.values.get, space)]
-            state = "failed" if trial.uar is None else "complete"
-            table.writerow([trial.number, *values, trial.uar, state])
+def _table(space: Space, done: list[Trial]) -> str:
+    text = StringIO()
+    table = csv.writer(text)
+    table.writerow(["number", *space, "uar", "state"])
+    for trial in done:
+        values = [v if is_number(v) else text_of(v) for v in map(trial.values.get, space)]
+        state = "failed" if trial.uar is None else "complete"
+        table.writerow([trial.number, *values, trial.uar, state])
+    return text.getvalue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -14,7 +14,7 @@ from train.checkpoint import remove_checkpoint
 from train.evaluate import Place, own_split
 from train.fit import fit
 from train.progress import say
-from train.recipe import Recipe
+from train.recipe import ClipTraining, Recipe, Training
 from train.search.outputs import write
 from train.search.space import own_values, space_of, with_values
 from train.search.study import Study
@@ -45,8 +45,9 @@ def search(recipe: Recipe, place: Place, seed: int, trials: int, folder: Path) -
     """Try values for what a recipe's table ``[search]`` names, and write the best as a recipe.
 
     The first trial has the recipe's own values, as far as they are among those to be tried. A
-    trial is judged by the best validation UAR of its history; the test part is never read. The
-    values follow from the seed and the trials before, in however many calls those were done.
+    trial is judged by the validation UAR of the weights that it keeps; the test part is never
+    read. The values follow from the seed and the trials before, in however many calls those were
+    done.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def search(recipe: Recipe, place: Place, seed: int, trials: int, folder: Path) -
         every trial failed, or the folder cannot be written, is damaged or holds another search.
     """
     space = space_of(recipe)
-    on_split, split = _open_parts(recipe, place, seed)
+    on_split, split = _split(recipe, place, seed)
     study = Study(folder, _fingerprint(recipe, split, seed), space, seed)
     study.begin_with(own_values(recipe, space))
     done = study.done()
@@ -99,12 +100,13 @@ def search(recipe: Recipe, place: Place, seed: int, trials: int, folder: Path) -
     return Best(folder / "best.toml", best.uar, len(done))
 
 
-def _open_parts(recipe: Recipe, place: Place, seed: int) -> tuple[Recipe, Split]:
-    """The recipe with the labels of its split, and the split without its test part."""
+def _split(recipe: Recipe, place: Place, seed: int) -> tuple[Recipe, Split]:
+    """The recipe with the labels of its split, and the split."""
     on_split, split, _ = own_split(recipe, place, seed)
     if not split.validation:
         raise SerEdgeError(f"split {split.name}: its validation part holds no utterance")
-    return on_split, replace(split, test=[])
+    # Whole, though no test recording is read: a teacher must know whom not to hear.
+    return on_split, split
 
 
 def _fingerprint(recipe: Recipe, split: Split, seed: int) -> str:
@@ -115,7 +117,7 @@ def _fingerprint(recipe: Recipe, split: Split, seed: int) -> str:
 
 
 def _uar(recipe: Recipe, split: Split, place: Place, seed: int, folder: Path) -> float:
-    """Train, and give the best validation UAR; an interrupted training goes on where it was."""
+    """Train, and give the validation UAR; an interrupted training goes on where it was."""
     try:
         fitted = fit(recipe, split, place.cache, seed, folder, place.corpora)
     except ValueError as error:
@@ -124,4 +126,13 @@ def _uar(recipe: Recipe, split: Split, place: Place, seed: int, folder: Path) ->
     finally:
         # Or the networks of all trials would add up in memory.
         keras.utils.clear_session()
-    return max(look["validation_uar"] for look in fitted.history)
+    return _kept(fitted.history, recipe.training)["validation_uar"]
+
+
+def _kept(history: list[dict[str, float]], training: Training | ClipTraining) -> dict[str, float]:
+    """The look at the weights that a training keeps: what did better before them is gone."""
+    if not training.restore_best:
+        return history[-1]
+    monitor = training.monitor if isinstance(training, ClipTraining) else "uar"
+    sign = -1.0 if monitor == "loss" else 1.0
+    return max(history, key=lambda look: sign * look[f"validation_{monitor}"])

@@ -12,6 +12,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from edge_runtime.errors import SerEdgeError
 from train.architectures import ARCHITECTURES
+from train.numbers import is_number
 from train.recipe import Recipe, recipe_of
 
 EXAMPLE = '[search] with a line such as "training.learning_rate" = {low = 1e-4, high = 1e-2}'
@@ -94,11 +95,6 @@ def _range(
         if type(low) is int and type(high) is int and all_whole:
             return IntDistribution(low, high, log, step or 1)
         return FloatDistribution(low, high, log, step)
-
-
-def is_number(value: Any) -> bool:
-    """Whether it is a finite number, and neither true nor false."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def own_values(recipe: Recipe, space: Space) -> dict[str, Any]:

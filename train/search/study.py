@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def _drop_torn_line(journal: Path) -> None:
         written = journal.read_bytes()
         whole = written.rfind(b"\n") + 1
         if whole < len(written):
-            journal.write_bytes(written[:whole])
+            os.truncate(journal, whole)
 
 
 def _reason_key(number: int) -> str:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from train.corpora import Utterance
+from train.listing import first_of
 from train.splits.classes import merged
 from train.splits.split import Split, is_unknown
-
-# A longer list of speakers is cut.
-SPEAKERS_NAMED = 5
 
 
 def speakers_on_both_sides(split: Split) -> tuple[str, ...]:
@@ -102,8 +100,6 @@ def _unknown(one: list[Utterance], other: list[Utterance]) -> list[str]:
 
 
 def _named(speakers: list[str]) -> str:
-    names = ", ".join(speakers[:SPEAKERS_NAMED])
     if len(speakers) == 1:
-        return f"speaker ({names}) is"
-    more = len(speakers) - SPEAKERS_NAMED
-    return f"{len(speakers)} speakers ({names}{f' and {more} more' if more > 0 else ''}) are"
+        return f"speaker ({speakers[0]}) is"
+    return f"{len(speakers)} speakers ({first_of(speakers)}) are"

@@ -72,7 +72,7 @@ def soft_targets(
     name : str
         Of `TEACHERS`.
     utterances : list of Utterance
-        The training part.
+        The training part; a recording of which there are varied copies as often as there are.
     targets : ndarray of int, shape (n,)
         Index of the label of each.
     unlabelled : list of Utterance
@@ -96,13 +96,42 @@ def soft_targets(
         When the stored ones are of other recordings or labels, or the teacher is not installed.
     """
     path = None if folder is None else folder / TEACHER_FILE
-    taught_on = [*utterances, *unlabelled]
-    names = np.array([f"{u.corpus}/{u.name}" for u in taught_on])
+    asked = [_name(u) for u in (*utterances, *unlabelled)]
     if path is not None and path.is_file():
-        return _stored(path, names, labels)
+        return _stored(path, asked, labels)
     require_installed()
+    # Once each: with a copy among the others, a recording would be judged by who heard it.
+    once = {_name(u): (u, int(target)) for u, target in zip(utterances, targets)}
+    known, classes = (list(one) for one in zip(*once.values()))
+    names = [*once, *map(_name, unlabelled)]
     say(f"teacher {name}: listens to {len(names)} utterances")
-    teacher, paths = TEACHERS[name], [u.path for u in taught_on]
+    taught = _probabilities(TEACHERS[name], known, np.array(classes), unlabelled, labels, cache)
+    if path is not None:
+        _store(path, np.array(names), labels, taught)
+    return _rows(names, taught.astype(np.float16), asked)
+
+
+def _name(utterance: Utterance) -> str:
+    return f"{utterance.corpus}/{utterance.name}"
+
+
+def _rows(names: list[str], probabilities: NDArray[np.float16], asked: list[str]) -> Probabilities:
+    """Those of what is asked for, by name."""
+    place = {name: number for number, name in enumerate(names)}
+    return np.asarray(probabilities[[place[name] for name in asked]], np.float32)
+
+
+def _probabilities(
+    teacher: Teacher,
+    utterances: list[Utterance],
+    targets: NDArray[np.int64],
+    unlabelled: list[Utterance],
+    labels: tuple[str, ...],
+    cache: FeatureCache,
+) -> Probabilities:
+    """For each utterance from who never heard its speaker, for each unlabelled one from all."""
+    taught_on = [*utterances, *unlabelled]
+    paths = [u.path for u in taught_on]
     parts = [np.concatenate(cache.load(paths, hears)) for hears in teacher.hears]
     heard = np.concatenate(parts, axis=1)
     if teacher.knows_speakers:
@@ -110,12 +139,10 @@ def soft_targets(
     known, other = heard[: len(utterances)], heard[len(utterances) :]
     speakers = np.array([u.speaker for u in utterances])
     taught = out_of_fold(known, targets, speakers, len(labels), teacher.inverse_penalty)
-    if unlabelled:
-        rows = _taught(known, targets, other, len(labels), teacher.inverse_penalty)
-        taught = np.concatenate([taught, rows])
-    if path is not None:
-        _store(path, names, labels, taught)
-    return taught.astype(np.float16).astype(np.float32)
+    if not unlabelled:
+        return taught
+    rows = _taught(known, targets, other, len(labels), teacher.inverse_penalty)
+    return np.concatenate([taught, rows])
 
 
 def without_speakers(
@@ -235,18 +262,20 @@ def _folds(targets: NDArray[np.int64], speakers: NDArray[np.str_]) -> list[Any]:
     return list(StratifiedKFold(n_folds, shuffle=True, random_state=0).split(targets, targets))
 
 
-def _stored(path: Path, names: NDArray[np.str_], labels: tuple[str, ...]) -> Probabilities:
+def _stored(path: Path, asked: list[str], labels: tuple[str, ...]) -> Probabilities:
     try:
         with np.load(path, allow_pickle=False) as archive:
             known, of, rows = archive["utterances"], archive["labels"], archive["probabilities"]
+            names, stored_labels = known.tolist(), tuple(of.tolist())
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise SerEdgeError(f"{path}: cannot be read ({error}); delete it") from error
-    place = {name: number for number, name in enumerate(known.tolist())}
-    missing = [name for name in names.tolist() if name not in place]
-    if missing or tuple(of.tolist()) != labels:
-        what = f"lacks {missing[0]}" if missing else f"has the labels {', '.join(of.tolist())}"
+    # Of more recordings, too: who is judged on today may have taught then.
+    lacks, more = sorted(set(asked) - set(names)), sorted(set(names) - set(asked))
+    if lacks or more or stored_labels != labels:
+        what = f"has the labels {', '.join(stored_labels)}"
+        what = f"lacks {lacks[0]}" if lacks else f"has {more[0]}, too" if more else what
         raise SerEdgeError(f"{path}: is of another training ({what}); delete it")
-    return np.asarray(rows[[place[name] for name in names.tolist()]], np.float32)
+    return _rows(names, rows, asked)
 
 
 def _store(
