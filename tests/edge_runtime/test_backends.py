@@ -146,11 +146,11 @@ def test_back_end_states_what_it_is_and_what_it_reads(name: str, converted_model
 def test_no_more_threads_work_than_are_allowed(name: str, converted_models: Path) -> None:
     window = np.load(converted_models / "windows.npy")[0]
     load_backend(converted_models / name).run(window)  # what the library starts once and for all
-    for threads in (1, 3):
+    for options, more in (({}, 0), ({"threads": 1}, 0), ({"threads": 3}, 2)):
         before = len(list(TASKS.iterdir()))
-        loaded = load_backend(converted_models / name, threads=threads)
+        loaded = load_backend(converted_models / name, **options)
         loaded.run(window)
-        assert len(list(TASKS.iterdir())) - before == threads - 1
+        assert len(list(TASKS.iterdir())) - before == more
         del loaded
 
 
@@ -408,6 +408,13 @@ def test_operator_too_new_for_tflite_runtime_is_worth_the_other_interpreter(
     )
 
 
+def interpreters() -> list[str]:
+    """Each that is installed, with its version."""
+    found = {one.metadata["Name"]: one.version for one in importlib.metadata.distributions()}
+    packages = ("ai-edge-litert", "tflite-runtime", "onnxruntime")
+    return [f"{package} {found[package]}" for package in packages if package in found]
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -425,10 +432,11 @@ def test_file_that_no_interpreter_can_load_is_refused(
         pytest.importorskip("onnxruntime")
     path = tmp_path / name
     path.write_bytes(content)
-    package = "onnxruntime" if name.endswith(".onnx") else "ai-edge-litert"
-    version = importlib.metadata.version(package)
-    message = error_of(load_backend, path, "auto" if package == "onnxruntime" else "litert")
-    assert message.startswith(f"{path}: {package} {version} cannot load it (")
+    message = error_of(load_backend, path)
+    installed = [f"{path}: {named} cannot load it (" for named in interpreters()]
+    assert message.startswith(tuple(installed))
+    if name.endswith(".onnx"):
+        assert "ONNXRuntimeError" in message  # its own words
 
 
 # --- files that a converter would not write -----------------------------------------------------
@@ -451,6 +459,29 @@ def altered(tmp_path: Path, converted_models: Path) -> Callable[[str, Callable[.
         return path
 
     return alter
+
+
+def test_scores_of_a_tflite_file_in_double_precision_are_given_in_single(
+    altered: Callable[..., Path],
+) -> None:
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+
+    def cast_to_double(model: Any, graph: Any) -> None:
+        code, tensor, operator = schema.OperatorCodeT(), schema.TensorT(), schema.OperatorT()
+        code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CAST
+        tensor.name, tensor.shape, tensor.type = b"precise", [1, 7], schema.TensorType.FLOAT64
+        operator.opcodeIndex, operator.inputs = len(model.operatorCodes), [*graph.outputs]
+        operator.outputs = [len(graph.tensors)]
+        model.operatorCodes.append(code)
+        graph.tensors.append(tensor)
+        graph.operators.append(operator)
+        graph.outputs = operator.outputs
+        model.signatureDefs = None
+
+    loaded = load_backend(altered("float32.tflite", cast_to_double), "litert")
+    (scores,) = loaded.run(np.zeros((30, 10), np.float32))
+    assert scores.dtype == np.float32
+    assert scores.sum() == pytest.approx(1.0, abs=1e-6)
 
 
 def test_operator_too_new_for_litert_is_worth_an_upgrade(altered: Callable[..., Path]) -> None:
