@@ -37,6 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
     from benchmarks.installs import command as installs_command
     from benchmarks.installs import debian, exposure
     from benchmarks.latency import command as latency_command
+    from benchmarks.mutation import command as mutation_command
     from benchmarks.peers import command as peers_command
 
     parser = argparse.ArgumentParser(
@@ -63,6 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
     installs_command.add_parser(commands)
     debian.add_parser(commands)
     exposure.add_parser(commands)
+    mutation_command.add_parser(commands, RESULTS)
     _add_tables(commands)
     return parser
 
