@@ -21,7 +21,7 @@ EDGE_FOLDS = $(dir $(wildcard runs/ravdess-5fold/edge-seed*/*/run.json \
 	runs/tess-loso/edge-seed*/*/run.json runs/emodb-loso/edge-seed*/*/run.json))
 # Corpora whose speakers have recordings enough to enrol some and judge on others.
 STRANGERS := RAVDESS EmoDB EMOVO CASIA
-DOCUMENTS := README.md $(patsubst %,docs/%.md,results cost hardware daemon enrol configuration train convert install) edge_runtime/models/default.md
+DOCUMENTS := README.md $(patsubst %,docs/%.md,results cost hardware daemon enrol configuration train convert install contributing) edge_runtime/models/default.md
 
 # The lightest environments a device may have, where the tests check what the runtime needs.
 BASE_PY := .venv-base/bin/python
@@ -31,6 +31,7 @@ PEERS_PY := .venv-peers/bin/python
 # tflite-runtime is built against numpy 1 and published for CPython 3.9 to 3.11.
 TFLITE_PINS := tflite-runtime==2.14.0 numpy==1.26.4
 PEERS_PINS := openwakeword==0.4.0
+MUTATION_PINS := mutmut==3.8.1
 DIST_PINS := build==1.6.1 twine==7.0.0 check-wheel-contents==0.6.3
 TEST_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins espeak-ng chromium qemu-user mosquitto openssl libfaketime systemd pipewire pipewire-pulse wireplumber dbus gcc libc6-dev
 
@@ -38,7 +39,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test cov lint types docs dist deb matrix bench model systems conversions enrolment tables clean distclean test-environments debian-packages
+.PHONY: help demo test cov mutation lint types docs dist deb matrix bench model systems conversions enrolment tables clean distclean test-environments debian-packages
 
 help:  ## show this list
 	@echo "ser-edge: make TARGET [PYTHON=python3.12]"
@@ -62,6 +63,10 @@ cov: $(VENV)/.stamp-dev test-environments debian-packages  ## run all tests, and
 		$(if $(PYTEST_ARGS),,--store benchmarks/results/tested/suite.json)
 	$(if $(PYTEST_ARGS),,$(PY) -m coverage report --include='edge_runtime/*' --fail-under=90 --format=total)
 	$(if $(PYTEST_ARGS),,$(PY) -m coverage report --fail-under=80 --format=total)
+
+mutation: .venv-mutation/.stamp  ## see whether the tests find faults that are made in the device's core; resumable; half an hour
+	$(VENV)/bin/ser-bench mutation
+	$(MAKE) tables
 
 lint: $(VENV)/.stamp-dev  ## check the style
 	$(PY) -m ruff check .
@@ -140,11 +145,11 @@ tables: $(VENV)/.stamp-dev  ## write the documents' tables from the stored resul
 	$(VENV)/bin/ser-bench tables $(DOCUMENTS)
 
 clean:  ## remove build outputs and caches; keeps environments, models and corpora
-	rm -rf build dist site *.egg-info htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist site mutants *.egg-info htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.venv*' -not -path './.arm64*' -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the environments as well
-	rm -rf .venv .venv-base .venv-onnx .venv-tflite .venv-peers .venv-docs .venv-dist .arm64
+	rm -rf .venv .venv-base .venv-onnx .venv-tflite .venv-peers .venv-docs .venv-dist .venv-mutation .arm64
 
 # $(call judged,RUN,RESULT): convert a run's model and store how its files do on the run's test part.
 define judged
@@ -255,6 +260,15 @@ test-environments: .venv-base/.stamp .venv-onnx/.stamp .venv-tflite/.stamp .arm6
 .venv-dist/.stamp: Makefile | $(VENV)/bin/pip
 	@[ -x .venv-dist/bin/pip ] || { $(call new_venv,.venv-dist,$(PY)); }
 	.venv-dist/bin/python -m pip install -q --disable-pip-version-check $(DIST_PINS)
+	@touch $@
+
+# The tests run in it with the packages of the development environment, and with ser-edge as mutmut
+# changed it: of a folder in a .pth file, other .pth files (such as ser-edge's) are not read.
+.venv-mutation/.stamp: constraints.txt Makefile | $(VENV)/.stamp-dev
+	@[ -x .venv-mutation/bin/pip ] || { $(call new_venv,.venv-mutation,$(PY)); }
+	.venv-mutation/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt $(MUTATION_PINS)
+	@$(PY) -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+		> "$$(.venv-mutation/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/development.pth"
 	@touch $@
 
 # A user land of aarch64, which runs under qemu; its program writes the stamp, last of all.

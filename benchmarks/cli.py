@@ -39,6 +39,7 @@ def make_parser() -> argparse.ArgumentParser:
     from benchmarks.installs import command as installs_command
     from benchmarks.installs import debian, exposure
     from benchmarks.latency import command as latency_command
+    from benchmarks.mutation import command as mutation_command
     from benchmarks.peers import command as peers_command
 
     parser = argparse.ArgumentParser(
@@ -66,6 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
     debian.add_parser(commands)
     exposure.add_parser(commands)
     tested.add_parser(commands)
+    mutation_command.add_parser(commands, RESULTS)
     _add_tables(commands)
     return parser
 

@@ -28,6 +28,7 @@ from benchmarks.installs.exposure import exposure_table
 from benchmarks.installs.tables import installs_table
 from benchmarks.limit_text import limit_table, products_table
 from benchmarks.markdown import markdown
+from benchmarks.mutation.tables import mutation_table, survivors_list
 from benchmarks.options_table import convert_table, train_table
 from benchmarks.peers.report import clips_table, peers_table, peers_targets
 from benchmarks.preparation_table import preparation_table, targets_list
@@ -212,6 +213,8 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "debian-package": package_list,
     "exposure": exposure_table,
     "tested": tested_table,
+    "mutation": mutation_table,
+    "mutation-survivors": survivors_list,
     "limit": limit_table,
     "limit-products": products_table,
     "hardware": hardware_table,

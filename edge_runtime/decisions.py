@@ -141,7 +141,7 @@ class DecisionMaker:
         The next window stands for itself, without the scores of those before.
         """
         self._scores = None
-        self._candidate, self._count = None, 0
+        self._candidate = None
         return self._end_of_emotion()
 
     def _end_of_emotion(self) -> list[Verdict]:

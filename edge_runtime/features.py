@@ -22,7 +22,8 @@ from edge_runtime.mel import dct_matrix, lifter_weights, mel_filter_bank
 from edge_runtime.pitch import N_PITCH, least_frame_length, pitch
 from edge_runtime.spectral import N_SPECTRAL, spectral_shape
 
-SAMPLES_PER_BLOCK = 98304  # bounds the working memory of a batch, and keeps it near the cache
+# Bounds the working memory of a batch, and keeps it near the cache; more than the largest FFT.
+SAMPLES_PER_BLOCK = 98304
 LEVEL_FLOOR = 1e-10  # of a frame's energy, whatever floor the features have
 BANDS_PER_BLOCK = 16  # of the mel filter bank: fewer zeros to multiply, few calls
 DB_PER_NEPER = 10.0 / np.log(10.0)
@@ -341,7 +342,7 @@ class FeatureExtractor:
             self._floors = np.append(np.full(config.n_mels, config.log_floor), LEVEL_FLOOR)
         if "chroma" in config.kinds:
             self._chroma_filters = chroma_filter_bank(config.sample_rate, config.fft_size)
-        self.frames_per_block = max(1, SAMPLES_PER_BLOCK // config.fft_size)
+        self.frames_per_block = SAMPLES_PER_BLOCK // config.fft_size
         self._columns = _columns(config)
         self._reserve()
         self._full_scale_level = self.frames(_full_scale_sine(config))[0, -1]

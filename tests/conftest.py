@@ -9,13 +9,22 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # How long an example takes says nothing about whether it is right.
 settings.register_profile(
     "ser-edge", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("ser-edge")
+# For `make mutation`, which runs each test thousands of times to see no more than whether it fails.
+settings.register_profile(
+    "mutation",
+    settings.get_profile("ser-edge"),
+    max_examples=30,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+)
 
 # Absolute, for some tests work in other folders.
 if os.environ.get("SER_EDGE_CORPORA"):

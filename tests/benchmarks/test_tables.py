@@ -21,7 +21,7 @@ DOCUMENTS = [
         f"docs/{name}.md"
         for name in (
             *("results", "cost", "hardware", "daemon", "enrol"),
-            *("configuration", "train", "convert", "install"),
+            *("configuration", "train", "convert", "install", "contributing"),
         )
     ),
     "edge_runtime/models/default.md",

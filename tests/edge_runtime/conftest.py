@@ -114,7 +114,7 @@ def make_onnx() -> Callable[..., Path]:
         graph = helper.make_graph(
             nodes if embedding else nodes[:3],
             "small",
-            [helper.make_tensor_value_info("window", options.get("type", float32), shape)],
+            [helper.make_tensor_value_info("window", float32, shape)],
             [
                 helper.make_tensor_value_info(name, float32, [1, size])
                 for name, size in [("scores", n_scores), ("embedding", width)]
@@ -137,10 +137,19 @@ def converted_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Beside them weights.npz, windows.npy to run them on, and newer.tflite, which holds an operator
     that tflite-runtime does not know. TensorFlow works in a process of its own: with some
-    interpreters it cannot share one.
+    interpreters it cannot share one. Where SER_EDGE_TEST_MODELS names a folder, they stay there.
     """
+    kept = os.environ.get("SER_EDGE_TEST_MODELS")
+    folder = Path(kept) if kept else tmp_path_factory.mktemp("converted")
+    if not (folder / "done").is_file():
+        make_models(folder)
+        (folder / "done").touch()
+    return folder
+
+
+def make_models(folder: Path) -> None:
     pytest.importorskip("tensorflow", reason="TensorFlow makes the models")
-    folder = tmp_path_factory.mktemp("converted")
+    folder.mkdir(parents=True, exist_ok=True)
     script = Path(__file__).with_name("make_models.py")
     done = subprocess.run(
         [sys.executable, str(script), str(folder)],
@@ -152,7 +161,6 @@ def converted_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr[-2000:]
     for path in [*folder.glob("*.tflite"), *folder.glob("*.onnx")]:
         write_metadata(path, describe())
-    return folder
 
 
 @pytest.fixture(scope="session")

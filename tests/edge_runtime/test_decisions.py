@@ -97,6 +97,19 @@ def test_hysteresis_keeps_an_emotion_just_below_the_threshold():
     assert kinds(told)[1:] == [[("update", "happy")], [("end", "happy"), ("start", "unsure")]]
 
 
+def test_what_lies_on_a_limit_is_within_it():
+    # Numbers that are exact in binary.
+    as_much_as_the_threshold = DecisionMaker(LABELS, 0.5, AT_ONCE)
+    assert kinds(run(as_much_as_the_threshold, [(0.25, 0.5, 0.25)])) == [[("start", "happy")]]
+    sure = (0.0, 1.0, 0.0)
+    behind_by_the_margin = DecisionMaker(LABELS, 0.0, settings(hysteresis=0.25))
+    told = run(behind_by_the_margin, [sure, (0.25, 0.25, 0.5)])
+    assert kinds(told)[1] == [("update", "happy")]
+    below_by_the_margin = DecisionMaker(LABELS, 0.75, settings(hysteresis=0.25))
+    told = run(below_by_the_margin, [sure, (0.25, 0.5, 0.25)])
+    assert kinds(told)[1] == [("update", "happy")]
+
+
 def test_an_emotion_that_no_window_bears_out_ends_though_no_other_is_settled():
     maker = DecisionMaker(LABELS, 0.0, settings(minimum_count=2))
     told = run(maker, [HAPPY, HAPPY, ANGRY, NEUTRAL, ANGRY, ANGRY])
