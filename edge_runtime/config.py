@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import sys
@@ -10,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import SerEdgeError
-from edge_runtime.settings import SECTIONS, Option, Settings, options
+from edge_runtime.settings import ENVIRONMENT, SECTIONS, Option, Settings, options
 
 Values = dict[str, dict[str, Any]]
+
+# How alike two names must be, of 1, that the one is taken for the other with a slip in it.
+SLIP = 0.9
 
 
 def load(
@@ -40,14 +44,16 @@ def load(
     Raises
     ------
     SerEdgeError
-        When the file cannot be read, or a value does not fit; the line names file and line, or the
-        variable.
+        When the file cannot be read, a value does not fit, or a variable nearly has the name of a
+        setting; the line names file and line, or the variable.
     """
     values: Values = {}
     if path is not None:
         _take_file(values, path)
     known = [option for option in options() if flags is None or option.key in flags]
-    _take_environment(values, known, os.environ if environment is None else environment)
+    given = os.environ if environment is None else environment
+    _require_known_names(given)
+    _take_environment(values, known, given)
     for key, value in (flags or {}).items():
         if value is not None:
             section, name = key.split(".")
@@ -101,6 +107,17 @@ def _take_file(values: Values, path: Path) -> None:
                     f"{where}: [{section}] has no setting {name!r}; it has {', '.join(names)}"
                 )
             values.setdefault(section, {})[name] = _checked(option, value, f"{where}: {option.key}")
+
+
+def _require_known_names(environment: Mapping[str, str]) -> None:
+    """Refuse a variable that nearly is a setting: not set, it would be missed without a word."""
+    known = [option.variable for option in options()]
+    for name in environment:
+        if name.startswith(ENVIRONMENT) and name not in known:
+            for meant in difflib.get_close_matches(name, known, n=1, cutoff=SLIP):
+                raise SerEdgeError(
+                    f"{name} is set, and is no setting; {meant} is: rename it, or take it away"
+                )
 
 
 def _take_environment(

@@ -100,6 +100,17 @@ def test_what_is_no_toml_is_named_with_its_line(write):
         load(write("[mqtt]\nport = = 5\n"), {})
 
 
+def test_a_variable_with_a_slip_in_its_name_is_refused_and_others_are_left_alone():
+    with pytest.raises(SerEdgeError) as caught:
+        load(environment={"SER_EDGE_MQTT_PASWORD": "secret"})
+    assert str(caught.value).startswith("SER_EDGE_MQTT_PASWORD is set, and is no setting; ")
+    assert "SER_EDGE_MQTT_PASSWORD is" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert (
+        load(environment={"SER_EDGE_CORPORA": "/data", "SER_EDGE_TEST_MODELS": "1"}) == Settings()
+    )
+
+
 def test_a_fault_in_the_environment_is_named_with_the_variable():
     with pytest.raises(SerEdgeError, match=r"^SER_EDGE_MQTT_PORT must be .*, not 'many'$"):
         load(environment={"SER_EDGE_MQTT_PORT": "many"})

@@ -301,10 +301,13 @@ def test_model_without_metadata_is_refused(
     bare.write_bytes(flatbuffer)
     foreign = tmp_path / "foreign.tflite"
     foreign.write_bytes(with_text(flatbuffer, "a\nb\n", "labelmap.txt"))
-    for path in (bare, foreign, make_onnx(tmp_path / "bare.onnx", None)):
+    truncated = tmp_path / "truncated.tflite"
+    truncated.write_bytes(default_model_bytes[: len(default_model_bytes) // 2])
+    for path in (bare, foreign, truncated, make_onnx(tmp_path / "bare.onnx", None)):
         message = error_of(read_metadata, path)
         assert message.startswith(f"{path}: carries no ser-edge metadata")
         assert "ser-convert" in message
+        assert "copy it again" in message
 
 
 def test_newer_format_is_refused_with_what_to_do(
