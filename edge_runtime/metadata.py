@@ -269,7 +269,7 @@ def read_metadata(path: str | os.PathLike[str]) -> ModelMetadata:
     if text is None:
         raise SerEdgeError(
             f"{path}: carries no ser-edge metadata, so its labels and features are unknown; "
-            "convert the model with ser-convert, or copy it again if that made it: its end is missing"
+            "convert the model with ser-convert; if that made it, its end is missing: copy it again"
         )
     try:
         return ModelMetadata.from_json(text)
