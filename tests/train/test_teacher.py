@@ -167,7 +167,7 @@ def test_too_little_to_teach_is_said(targets):
 
 def test_run_stores_what_the_teacher_thought(run, recipe, place):
     with np.load(run / TEACHER_FILE) as stored:
-        assert set(stored.files) == {"utterances", "labels", "probabilities"}
+        assert set(stored.files) == {"teacher", "utterances", "labels", "probabilities"}
         np.testing.assert_allclose(stored["probabilities"].sum(axis=1), 1.0, atol=0.01)
     described = json.loads((run / "run.json").read_text())
     assert described["recipe"]["distillation"]["teacher"] == "whisper-base"
@@ -322,7 +322,7 @@ def test_copies_of_a_recording_teach_nothing_of_it(place, tmp_path):
     np.testing.assert_array_equal(stored, copied)
 
 
-@pytest.mark.parametrize("damage", ["garbage", "zip", "lacks", "more", "labels"])
+@pytest.mark.parametrize("damage", ["garbage", "zip", "lacks", "more", "labels", "teacher"])
 def test_stored_probabilities_of_something_else_are_refused(run, place, tmp_path, damage):
     path = tmp_path / TEACHER_FILE
     labels = ("neutral", "happy")
@@ -333,7 +333,8 @@ def test_stored_probabilities_of_something_else_are_refused(run, place, tmp_path
         utterances = ["other/one"] if damage == "lacks" else ["RAVDESS/03-01-01-01-01-01-01"]
         utterances += ["RAVDESS/03-01-01-01-01-01-24"] * (damage == "more")
         rows = np.ones((len(utterances), 2)) / 2
-        np.savez(path, utterances=utterances, labels=known, probabilities=rows)
+        other = {"teacher": "whisper-base-by-speaker"} if damage == "teacher" else {}
+        np.savez(path, utterances=utterances, labels=known, probabilities=rows, **other)
     write_actors(tmp_path, range(1, 2))
     given = [u for u in read_corpora(tmp_path, ["RAVDESS"]) if u.name == "03-01-01-01-01-01-01"]
     with pytest.raises(SerEdgeError, match=rf"^{path}: .*; delete it$"):

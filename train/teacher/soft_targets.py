@@ -93,12 +93,13 @@ def soft_targets(
     Raises
     ------
     SerEdgeError
-        When the stored ones are of other recordings or labels, or the teacher is not installed.
+        When the stored ones are of another teacher, other recordings or labels, or the teacher is
+        not installed.
     """
     path = None if folder is None else folder / TEACHER_FILE
     asked = [_name(u) for u in (*utterances, *unlabelled)]
     if path is not None and path.is_file():
-        return _stored(path, asked, labels)
+        return _stored(path, name, asked, labels)
     require_installed()
     # Once each: with a copy among the others, a recording would be judged by who heard it.
     once = {_name(u): (u, int(target)) for u, target in zip(utterances, targets)}
@@ -107,7 +108,7 @@ def soft_targets(
     say(f"teacher {name}: listens to {len(names)} utterances")
     taught = _probabilities(TEACHERS[name], known, np.array(classes), unlabelled, labels, cache)
     if path is not None:
-        _store(path, np.array(names), labels, taught)
+        _store(path, name, np.array(names), labels, taught)
     return _rows(names, taught.astype(np.float16), asked)
 
 
@@ -262,13 +263,17 @@ def _folds(targets: NDArray[np.int64], speakers: NDArray[np.str_]) -> list[Any]:
     return list(StratifiedKFold(n_folds, shuffle=True, random_state=0).split(targets, targets))
 
 
-def _stored(path: Path, asked: list[str], labels: tuple[str, ...]) -> Probabilities:
+def _stored(path: Path, teacher: str, asked: list[str], labels: tuple[str, ...]) -> Probabilities:
     try:
         with np.load(path, allow_pickle=False) as archive:
             known, of, rows = archive["utterances"], archive["labels"], archive["probabilities"]
             names, stored_labels = known.tolist(), tuple(of.tolist())
+            # Files of before have no name in them.
+            taught_by = str(archive["teacher"]) if "teacher" in archive else teacher
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise SerEdgeError(f"{path}: cannot be read ({error}); delete it") from error
+    if taught_by != teacher:
+        raise SerEdgeError(f"{path}: is of the teacher {taught_by}, not {teacher}; delete it")
     # Of more recordings, too: who is judged on today may have taught then.
     lacks, more = sorted(set(asked) - set(names)), sorted(set(names) - set(asked))
     if lacks or more or stored_labels != labels:
@@ -279,13 +284,18 @@ def _stored(path: Path, asked: list[str], labels: tuple[str, ...]) -> Probabilit
 
 
 def _store(
-    path: Path, names: NDArray[np.str_], labels: tuple[str, ...], taught: Probabilities
+    path: Path,
+    teacher: str,
+    names: NDArray[np.str_],
+    labels: tuple[str, ...],
+    taught: Probabilities,
 ) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,
+                teacher=np.array(teacher),
                 utterances=names,
                 labels=np.array(labels),
                 probabilities=taught.astype(np.float16),
