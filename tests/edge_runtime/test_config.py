@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge_runtime.config import example, load
 from edge_runtime.errors import SerEdgeError
-from edge_runtime.settings import Settings, options
+from edge_runtime.settings import ENVIRONMENT, Settings, options
 
 
 @pytest.fixture
@@ -102,8 +102,8 @@ def test_what_is_no_toml_is_named_with_its_line(write):
 
 def test_a_variable_with_a_slip_in_its_name_is_refused_and_others_are_left_alone():
     with pytest.raises(SerEdgeError) as caught:
-        load(environment={"SER_EDGE_MQTT_PASWORD": "secret"})
-    assert str(caught.value).startswith("SER_EDGE_MQTT_PASWORD is set, and is no setting; ")
+        load(environment={f"{ENVIRONMENT}MQTT_PASWORD": "secret"})
+    assert str(caught.value).startswith(f"{ENVIRONMENT}MQTT_PASWORD is set, and is no setting; ")
     assert "SER_EDGE_MQTT_PASSWORD is" in str(caught.value)
     assert "secret" not in str(caught.value)
     assert (

@@ -572,8 +572,10 @@ def test_folder_that_cannot_be_made(tmp_path, sounds, extraction, capfd):
 def test_file_size_limit(folder, sounds, tmp_path):
     code = """
         import resource
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
         frames = FeatureCache(folder).load(paths, Slow(log))
+        # Where coverage is measured, it is written at the end.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         print(len(frames))
     """
     process = start_child(code, folder, sounds[0].parent, tmp_path / "log")
