@@ -102,11 +102,14 @@ def accuracy(arguments: argparse.Namespace) -> int:
     from benchmarks.results import store
     from benchmarks.sound_conditions import find_conditions
     from edge_runtime.classifier import Classifier
-    from train.corpora import corpora_folder
+    from train.corpora import corpora_folder, corpora_folder_for
 
     require_drawable(arguments.plot, (".png",))
     run, models = _run_and_models(arguments)
-    corpora = corpora_folder(arguments.corpora)
+    if arguments.data and arguments.conditions == ["clean"]:
+        corpora = corpora_folder_for(arguments.data, arguments.corpora)
+    else:  # a model names corpora itself; noise and rooms lie beside them
+        corpora = corpora_folder(arguments.corpora)
     classifiers = [Classifier(path, arguments.backend) for path in models]
     selection = _selected(run, classifiers, corpora, arguments)
     if arguments.limit:

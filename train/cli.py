@@ -292,11 +292,12 @@ def _whole(text: str, least: int, most: float = math.inf) -> int:
 
 
 def _fit(arguments: argparse.Namespace) -> int:
+    from train.corpora import corpora_folder_for
     from train.recipe import load_recipe
 
     recipe = load_recipe(arguments.recipe)
     if arguments.data:
-        folder = _corpora_of(arguments, arguments.data)
+        folder = corpora_folder_for(arguments.data, arguments.corpora)
         recipe = recipe.on_data(tuple(arguments.data), tuple(arguments.labels or ()), folder)
     elif arguments.labels:
         raise SerEdgeError("--labels: needs --data NAME; a recipe names its own")
@@ -461,10 +462,10 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _explore(arguments: argparse.Namespace) -> int:
-    from train.corpora import ADAPTERS, read_corpora, scan_corpus
+    from train.corpora import ADAPTERS, corpora_folder_for, read_corpora, scan_corpus
     from train.explore import draw, measure
 
-    folder = _corpora_of(arguments, arguments.names or ADAPTERS)
+    folder = corpora_folder_for(arguments.names or ADAPTERS, arguments.corpora)
     names = arguments.names or [name for name in ADAPTERS if scan_corpus(folder, name).utterances]
     utterances = read_corpora(folder, names)
     measured = measure(utterances, arguments.jobs)
@@ -478,21 +479,14 @@ def _explore(arguments: argparse.Namespace) -> int:
 
 def _place(arguments: argparse.Namespace, names: Iterable[str]) -> Place:
     """Where recordings and features are; Keras is imported on the way."""
-    folder = _corpora_of(arguments, names)
+    from train.corpora import corpora_folder_for
+
+    folder = corpora_folder_for(names, arguments.corpora)
     _import_keras()
     from train.cache import FeatureCache
     from train.evaluate import Place
 
     return Place(folder, FeatureCache(arguments.cache, arguments.jobs, arguments.dask))
-
-
-def _corpora_of(arguments: argparse.Namespace, names: Iterable[str]) -> Path:
-    """The folder of the corpora, which who has only folders of one's own need not have."""
-    from train.corpora import ADAPTERS, corpora_folder
-
-    needed = arguments.corpora or any(name in ADAPTERS for name in names)
-    folder = arguments.corpora or os.environ.get("SER_EDGE_CORPORA", "")
-    return corpora_folder(arguments.corpora) if needed else Path(folder)
 
 
 def _corpora(arguments: argparse.Namespace) -> int:

@@ -23,8 +23,7 @@ def add_parser(commands: Any) -> None:
         "latency",
         help="what one decision costs on this machine: every back end and model file, by stage",
         description="Measures each model file in each interpreter that is installed: start, first "
-        "inference, every stage of a decision, processor and memory. Takes about two minutes on a "
-        "Raspberry Pi.",
+        "inference, every stage of a decision, processor and memory.",
     )
     parser.add_argument(
         "models",

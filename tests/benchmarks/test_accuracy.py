@@ -251,6 +251,22 @@ def test_models_may_be_named_after_the_corpora(
     assert "name a .tflite or .onnx file" in capsys.readouterr().err
 
 
+def test_recordings_of_ones_own_need_no_folder_of_corpora(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = model_that_says(tmp_path / "own.tflite")
+    monkeypatch.delenv("SER_EDGE_CORPORA", raising=False)
+    monkeypatch.chdir(folder)
+    result = judged(capsys, model, "--data", DATA)
+    assert result["speakers"]["test"] == [f"{DATA}-anna", f"{DATA}-ben"]
+    for needs_it in (("--data", "RAVDESS"), ("--data", DATA, "--conditions", "rooms"), ()):
+        with pytest.raises(SerEdgeError, match=r"^no corpora folder: give --corpora"):
+            accuracy(model, *needs_it)
+
+
 def test_speakers_that_a_model_knows_are_left_out_and_named(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -275,7 +275,7 @@ ON_CORPORA = (
 )
 TRAINED = (
     "ser-edge listen --model runs/edge-1d-seed0/model.int8.tflite",
-    "ser-bench accuracy runs/edge-1d-seed0/model.int8.tflite --data folder:mine --corpora .",
+    "ser-bench accuracy runs/edge-1d-seed0/model.int8.tflite --data folder:mine",
 )
 ON_ONES_OWN = (
     "ser-train explore folder:mine",

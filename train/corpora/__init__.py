@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from train.corpora import ravdess, tess
-from train.corpora.registry import ADAPTERS, Adapter, corpora_folder, read_corpora, scan_corpus
+from train.corpora.registry import (
+    ADAPTERS,
+    Adapter,
+    corpora_folder,
+    corpora_folder_for,
+    read_corpora,
+    scan_corpus,
+)
 from train.corpora.scan import Reading
 from train.corpora.summary import Summary, summarise
 from train.corpora.utterance import Utterance, to_frame
@@ -17,6 +24,7 @@ __all__ = [
     "Summary",
     "Utterance",
     "corpora_folder",
+    "corpora_folder_for",
     "read_corpora",
     "read_ravdess",
     "read_tess",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,6 +66,26 @@ def corpora_folder(folder: str | None = None) -> Path:
     if not Path(named).is_dir():
         raise SerEdgeError(f"{named}: no such corpora folder (--corpora or SER_EDGE_CORPORA)")
     return Path(named)
+
+
+def corpora_folder_for(names: Iterable[str], folder: str | None = None) -> Path:
+    """As `corpora_folder`, which who has only recordings of one's own need not have.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of corpora: keys of `ADAPTERS`, ``folder:DIR`` or ``table:FILE``.
+    folder : str, optional
+        The one given; then it must be there.
+
+    Raises
+    ------
+    SerEdgeError
+        When it is needed, or given, and does not exist.
+    """
+    if folder or any(name in ADAPTERS for name in names):
+        return corpora_folder(folder)
+    return Path(os.environ.get("SER_EDGE_CORPORA", ""))
 
 
 def corpus_path(folder: Path, name: str) -> Path:
