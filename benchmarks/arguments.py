@@ -10,6 +10,8 @@ from typing import Any
 
 from benchmarks.results import store
 
+RESULTS = Path("benchmarks/results")
+
 
 def positive(text: str) -> int:
     """A whole number above zero, for ``type=`` of an argument.
@@ -35,6 +37,17 @@ def add_corpora(parser: argparse.ArgumentParser) -> None:
         "--corpora",
         metavar="DIR",
         help="folder with one subfolder per corpus (default: $SER_EDGE_CORPORA)",
+    )
+
+
+def add_results(parser: argparse.ArgumentParser) -> None:
+    """Add ``--results``."""
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=RESULTS,
+        metavar="DIR",
+        help=f"stored results (default: {RESULTS})",
     )
 
 

@@ -9,12 +9,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.arguments import add_corpora, add_format, add_outcome, give, positive
+from benchmarks.arguments import (
+    add_corpora,
+    add_format,
+    add_outcome,
+    add_results,
+    give,
+    positive,
+)
 from convert.targets import TARGETS
 from edge_runtime.errors import SerEdgeError
 from edge_runtime.program import run_program
-
-RESULTS = Path("benchmarks/results")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -51,7 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
     compare.add_parser(commands)
     _add_features(commands)
     accuracy_command.add_parser(commands)
-    enrol_command.add_parser(commands, RESULTS)
+    enrol_command.add_parser(commands)
     _add_preparation(commands)
     _add_sounds(commands)
     _add_listening(commands)
@@ -67,7 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
     debian.add_parser(commands)
     exposure.add_parser(commands)
     tested.add_parser(commands)
-    mutation_command.add_parser(commands, RESULTS)
+    mutation_command.add_parser(commands)
     _add_tables(commands)
     return parser
 
@@ -166,7 +171,7 @@ def _add_conversions(commands: Any) -> None:
     conversions.add_argument(
         "--again", action="store_true", help="convert to what is stored already, too"
     )
-    _add_results(conversions)
+    add_results(conversions)
     add_format(conversions)
     conversions.set_defaults(work=_conversions)
 
@@ -182,7 +187,7 @@ def _add_pending(commands: Any) -> None:
     waiting.add_argument(
         "--seeds", type=positive, default=3, metavar="K", help="how many seeds (default: 3)"
     )
-    _add_results(waiting)
+    add_results(waiting)
     waiting.set_defaults(work=_pending)
 
 
@@ -196,13 +201,13 @@ def _add_collect(commands: Any) -> None:
         metavar="RUNS",
         help="folder that ser-train evaluate wrote into, its --out",
     )
-    _add_results(collect)
+    add_results(collect)
     collect.set_defaults(work=_collect)
 
 
 def _add_tables(commands: Any) -> None:
     tables = commands.add_parser("tables", help="write the tables of the documents from results")
-    _add_results(tables)
+    add_results(tables)
     tables.add_argument(
         "--check",
         action="store_true",
@@ -221,16 +226,6 @@ def _add_rounds(parser: argparse.ArgumentParser, default: int) -> None:
         default=default,
         metavar="N",
         help=f"how often each is timed (default: {default})",
-    )
-
-
-def _add_results(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--results",
-        type=Path,
-        default=RESULTS,
-        metavar="DIR",
-        help=f"stored results (default: {RESULTS})",
     )
 
 

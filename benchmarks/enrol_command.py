@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.arguments import add_corpora, add_format
+from benchmarks.arguments import add_corpora, add_format, add_results
 from benchmarks.enrol_tables import KIND, enrolment_table
 from benchmarks.results import load_all, store
 from edge_runtime.errors import SerEdgeError
@@ -17,7 +17,7 @@ from edge_runtime.metadata import model_hash
 MODEL = "model.int8.tflite"
 
 
-def add_parser(commands: Any, results: Path) -> None:
+def add_parser(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "enrol", help="what enrolling a voice gains, by clips of each emotion"
@@ -35,13 +35,7 @@ def add_parser(commands: Any, results: Path) -> None:
     parser.add_argument(
         "--plot", type=Path, metavar="FILE.png", help="draw all that is stored, after the runs"
     )
-    parser.add_argument(
-        "--results",
-        type=Path,
-        default=results,
-        metavar="DIR",
-        help=f"stored results (default: {results})",
-    )
+    add_results(parser)
     add_format(parser)
     parser.set_defaults(work=enrol)
 

@@ -8,8 +8,9 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import add_outcome, give
 from benchmarks.markdown import markdown
-from benchmarks.results import Results, of_kind, store
+from benchmarks.results import Results, of_kind
 from edge_runtime.errors import SerEdgeError
 
 ROOMS = ("edge_runtime", "train", "convert", "benchmarks")
@@ -29,19 +30,12 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "measured", type=Path, metavar="COVERAGE.json", help="what coverage json wrote"
     )
-    parser.add_argument("--store", type=Path, metavar="FILE.json", help="keep the result")
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_outcome(parser)
     parser.set_defaults(work=_tested)
 
 
 def _tested(arguments: argparse.Namespace) -> int:
-    result = summed_by_room(arguments.measured)
-    if arguments.store:
-        store(result, arguments.store)
-    print(json.dumps(result) if arguments.format == "jsonl" else _as_table(result))
-    return 0
+    return give(summed_by_room(arguments.measured), _as_table, arguments)
 
 
 def summed_by_room(measured: Path) -> dict[str, Any]:

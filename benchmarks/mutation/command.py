@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.arguments import add_format, add_results, positive
 from benchmarks.mutation.explanations import EXPLANATIONS, Explanation, load_explanations
 from benchmarks.mutation.mutants import FOLDER, SURVIVED, Mutant, Mutmut
 from benchmarks.mutation.tables import KIND, mutation_table
@@ -21,7 +22,7 @@ from benchmarks.results import store
 Result = dict[str, Any]
 
 
-def add_parser(commands: Any, results: Path) -> None:
+def add_parser(commands: Any) -> None:
     """Add ``mutation`` to the commands of ``ser-bench``."""
     parser = commands.add_parser(
         "mutation", help="whether the tests find small faults that mutmut makes; see make mutation"
@@ -34,7 +35,7 @@ def add_parser(commands: Any, results: Path) -> None:
         help="the program (default: .venv-mutation/bin/mutmut, which make mutation installs)",
     )
     parser.add_argument(
-        "--processes", type=int, default=1, metavar="N", help="mutants at a time (default: 1)"
+        "--processes", type=positive, default=1, metavar="N", help="mutants at a time (default: 1)"
     )
     parser.add_argument(
         "--again", action="store_true", help=f"begin anew, not where {FOLDER}/ ends"
@@ -46,16 +47,8 @@ def add_parser(commands: Any, results: Path) -> None:
         metavar="FILE.toml",
         help=f"why mutants survive (default: benchmarks/mutation/{EXPLANATIONS.name})",
     )
-    parser.add_argument(
-        "--results",
-        type=Path,
-        default=results,
-        metavar="DIR",
-        help=f"stored results (default: {results})",
-    )
-    parser.add_argument(
-        "--format", choices=("text", "jsonl"), default="text", help="of the result (default: text)"
-    )
+    add_results(parser)
+    add_format(parser)
     parser.set_defaults(work=mutation)
 
 

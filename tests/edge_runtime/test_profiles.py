@@ -295,17 +295,24 @@ def test_names_that_are_no_file_of_the_folder_are_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def other(
+    tmp_path: Path,
+    make_onnx: Callable[..., Path],
+    metadata_for: Callable[..., ModelMetadata],
+) -> Path:
+    """Another model than that of the profiles."""
+    metadata = metadata_for(name="other", outputs=("scores", "embedding"))
+    return make_onnx(tmp_path / "other.onnx", metadata)
+
+
 @pytest.mark.usefixtures("enrolled")
 def test_a_profile_of_another_model_is_refused_by_name_and_left_aside_otherwise(
     ser_edge: Run,
     recordings: Path,
     data: dict[str, str],
-    tmp_path: Path,
-    make_onnx: Callable[..., Path],
-    metadata_for: Callable[..., ModelMetadata],
+    other: Path,
 ) -> None:
-    outputs = ("scores", "embedding")
-    other = make_onnx(tmp_path / "other.onnx", metadata_for(name="other", outputs=outputs))
     sound = recordings / "sad" / "0.wav"
     done = ser_edge("classify", sound, "--model", other, "--profile", "anna", env=data)
     line = one_line(done)
@@ -325,12 +332,8 @@ def test_enrolling_with_another_model_asks_before_it_replaces(
     recordings: Path,
     data: dict[str, str],
     folder: Path,
-    tmp_path: Path,
-    make_onnx: Callable[..., Path],
-    metadata_for: Callable[..., ModelMetadata],
+    other: Path,
 ) -> None:
-    outputs = ("scores", "embedding")
-    other = make_onnx(tmp_path / "other.onnx", metadata_for(name="other", outputs=outputs))
     before = (folder / "anna.profile").read_bytes()
     options = ("--from", recordings, "--model", other, "--format", "jsonl")
     line = one_line(ser_edge("enrol", "anna", *options, env=data))
