@@ -22,8 +22,8 @@ from train.corpora import Utterance, read_corpora
 from train.dataset import ClipInputs, load_clips, load_training_clips
 from train.figures import figures_by_corpus
 from train.fit import fit
-from train.lineage import start_of
-from train.material import unlabelled_utterances
+from train.lineage import BESIDE, UNLABELLED, start_of
+from train.material import has_one_voice, other_utterances
 from train.progress import say
 from train.recipe import Recipe, Training
 from train.runs import SCORE_DECIMALS, Run, save_run, stored_figures, stored_metadata, write_arrays
@@ -97,11 +97,12 @@ def _train_and_judge(
     for part in ("train", "validation", "test"):
         if not getattr(split, part):
             raise SerEdgeError(f"split {split.name}: its {part} part holds no utterance")
-    start, unlabelled = start_of(recipe.transfer), _unlabelled(recipe, split, place)
+    start = start_of(recipe.transfer)
+    others = other_utterances(recipe, split, place.corpora)
     warnings = [
         *warnings_of(split, recipe.merge),
         *start.warnings(split.test),
-        *_teaching(recipe, unlabelled),
+        *_teaching(recipe, split, others),
     ]
     for warning in warnings:
         say(f"warning: {warning}")
@@ -123,7 +124,7 @@ def _train_and_judge(
         seed=seed,
         start=start,
         warnings=warnings,
-        unlabelled_speakers=sorted({utterance.speaker for utterance in unlabelled}),
+        others=_by_name(split, others),
         fitted=fitted,
         test=judged_on,
         utterances=test.utterances,
@@ -135,19 +136,19 @@ def _train_and_judge(
     return figures
 
 
-def _unlabelled(recipe: Recipe, split: Split, place: Place) -> list[Utterance]:
-    """What is trained on without labels."""
-    if recipe.distillation is None:
-        return []
-    return unlabelled_utterances(recipe.distillation, split, place.corpora)
+def _by_name(split: Split, others: list[Utterance]) -> dict[str, list[str]]:
+    """Who that is, as provenance has it."""
+    speakers = sorted({utterance.speaker for utterance in others})
+    return {BESIDE if has_one_voice(split) else UNLABELLED: speakers} if speakers else {}
 
 
-def _teaching(recipe: Recipe, unlabelled: list[Utterance]) -> list[str]:
+def _teaching(recipe: Recipe, split: Split, others: list[Utterance]) -> list[str]:
     """Say what stands behind the figures beside the labels, if anything."""
     if recipe.distillation is None:
         return []
-    others = list(dict.fromkeys(utterance.corpus for utterance in unlabelled))
-    also = f", and on recordings of {', '.join(others)} as it hears them" if others else ""
+    corpora = ", ".join(dict.fromkeys(utterance.corpus for utterance in others))
+    how = "by their labels" if has_one_voice(split) else "as it hears them"
+    also = f", and on recordings of {corpora} {how}" if others else ""
     return [f"trained on what {recipe.distillation.teacher} makes of the recordings, too{also}"]
 
 

@@ -15,8 +15,10 @@ from train.recipe import Transfer
 
 # In the provenance of a model that started from another: whom the ones before it knew.
 INHERITED = "inherited_speakers"
-# In that of one with a teacher: whom it was trained on without labels.
+# In that of one with a teacher: whom it was trained on without labels, or by their labels beside
+# the one voice of its split.
 UNLABELLED = "unlabelled_speakers"
+BESIDE = "other_speakers"
 
 
 @dataclass(frozen=True)
@@ -92,5 +94,6 @@ def known_speakers(provenance: dict[str, Any]) -> set[str]:
         When it does not say.
     """
     own = provenance["speakers"]
-    more = [*provenance.get(INHERITED, ()), *provenance.get(UNLABELLED, ())]
+    keys = (INHERITED, UNLABELLED, BESIDE)
+    more = {speaker for key in keys for speaker in provenance.get(key, ())}
     return {*own["train"], *own["validation"], *more}

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from train.augment import Packed
 from train.cache import FeatureCache
 from train.corpora import Utterance, read_corpora
-from train.dataset import Array, Clips, example_frames, extraction_of, one_hot
-from train.recipe import Distillation, Recipe
+from train.dataset import Array, Clips, example_frames, extraction_of, labelled, one_hot
+from train.recipe import Recipe
 from train.splits import Split
 from train.teacher import soft_targets
 
@@ -28,29 +28,26 @@ class Material:
     Attributes
     ----------
     packed : Packed
-        The log-mel frames of the labelled recordings, then of the unlabelled ones.
+        The log-mel frames of the split's recordings, then of the others.
     targets : ndarray of float32, shape (n, n_labels)
         What each should be scored.
-    labelled, unlabelled : dict of str to list of ndarray of int
-        By corpus and class, where the recordings are.
-    unlabelled_share : float
-        Share of unlabelled recordings in a batch.
+    own, others : dict of str to list of ndarray of int
+        By corpus and class, where the split's recordings are, and those of other corpora.
+    others_share : float
+        Share of the others in a batch.
     """
 
     packed: Packed
     targets: Array
-    labelled: Strata
-    unlabelled: Strata
-    unlabelled_share: float
+    own: Strata
+    others: Strata
+    others_share: float
 
     def draw(self, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Draw recordings for a batch, every corpus and class equally often, (size,)."""
-        n_unlabelled = round(size * self.unlabelled_share) if self.unlabelled else 0
+        n_others = round(size * self.others_share) if self.others else 0
         return np.concatenate(
-            [
-                _drawn(self.labelled, size - n_unlabelled, rng),
-                _drawn(self.unlabelled, n_unlabelled, rng),
-            ]
+            [_drawn(self.own, size - n_others, rng), _drawn(self.others, n_others, rng)]
         )
 
     def draw_like(self, chosen: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -90,23 +87,25 @@ def training_material(
     """What a recipe is trained on.
 
     Each recording should be scored as its label, or with a teacher as the weighted mean of its
-    label and of what the teacher thinks; an unlabelled one as the teacher thinks alone.
+    label and of what the teacher thinks; one of another corpus as the teacher thinks alone, or by
+    its label where one speaker alone is trained on.
 
     Raises
     ------
     SerEdgeError
-        When the teacher cannot be asked, or an unlabelled corpus is missing.
+        When the teacher cannot be asked, or another corpus is missing.
     """
     hard = one_hot(train.targets, len(split.labels))
     distillation = recipe.distillation
     if distillation is None:
         return labelled_material(train, hard)
-    others = unlabelled_utterances(distillation, split, corpora)
+    others = other_utterances(recipe, split, corpora)
+    by_label = has_one_voice(split)
     soft = soft_targets(
         distillation.teacher,
         train.utterances,
         train.targets,
-        others,
+        [] if by_label else others,
         split.labels,
         cache,
         folder,
@@ -115,40 +114,43 @@ def training_material(
     mixed = weight * soft[: len(hard)] + (1 - weight) * hard
     if not others:
         return labelled_material(train, mixed)
+    beside = soft[len(hard) :]
+    if by_label:
+        beside = one_hot(np.array(labelled(others, split.labels, recipe)[1]), len(split.labels))
     frames = cache.load([u.path for u in others], extraction_of(recipe))
     return Material(
         Packed([*train.frames, *(example_frames(clip, recipe) for clip in frames)]),
-        np.concatenate([mixed, soft[len(hard) :]]),
+        np.concatenate([mixed, beside]),
         _strata(train.utterances, train.targets, 0),
         _strata(others, _emotions(others), len(hard)),
         distillation.unlabelled_share,
     )
 
 
-def unlabelled_utterances(
-    distillation: Distillation, split: Split, corpora: Path | None
-) -> list[Utterance]:
-    """Recordings of the unlabelled corpora that a split does not know.
+def other_utterances(recipe: Recipe, split: Split, corpora: Path | None) -> list[Utterance]:
+    """Recordings of other corpora than a split's that a recipe trains on beside it.
 
     Nobody is among them whom the split selects or judges on: the same voices may be in several
-    corpora, as those of RAVDESS and RAVDESS-song are.
+    corpora, as those of RAVDESS and RAVDESS-song are. Where they are trained on by their labels,
+    those that have none of the split's are left out.
     """
-    names = unlabelled_corpora(distillation, split)
-    held_out = {u.speaker for part in (split.validation, split.test) for u in part}
-    found = read_corpora(corpora or Path(), names) if names else []
-    return [utterance for utterance in found if utterance.speaker not in held_out]
-
-
-def unlabelled_corpora(distillation: Distillation, split: Split) -> list[str]:
-    """Those of the unlabelled corpora that a split does not know.
-
-    None where one speaker alone is trained on: of her the teacher learns what is hers, and what it
-    makes of others is worth nothing.
-    """
-    if len({utterance.speaker for utterance in split.train}) < 2:
+    if recipe.distillation is None:
         return []
     known = {u.corpus for part in (split.train, split.validation, split.test) for u in part}
-    return [name for name in distillation.unlabelled if name not in known]
+    names = [name for name in recipe.distillation.unlabelled if name not in known]
+    held_out = {u.speaker for part in (split.validation, split.test) for u in part}
+    found = read_corpora(corpora or Path(), names) if names else []
+    others = [utterance for utterance in found if utterance.speaker not in held_out]
+    return labelled(others, split.labels, recipe)[0] if has_one_voice(split) else others
+
+
+def has_one_voice(split: Split) -> bool:
+    """Whether one speaker alone is trained on.
+
+    Of her a teacher learns what is hers, and what it makes of others is worth nothing; and a
+    network cannot know what of her voice is her emotion but from others' labels.
+    """
+    return len({utterance.speaker for utterance in split.train}) == 1
 
 
 def _emotions(utterances: list[Utterance]) -> NDArray[np.int64]:

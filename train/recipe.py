@@ -199,10 +199,10 @@ class Distillation:
     weight : float
         Their share of the targets, below 1; the labels have the rest.
     unlabelled : tuple of str
-        Corpora whose recordings are trained on with what the teacher thinks of them alone. One
-        that a split trains, selects or judges on is left out of it, so are the speakers that it
-        selects or judges on wherever else they speak, and all of them where one speaker alone is
-        trained on.
+        Corpora whose recordings are trained on with what the teacher thinks of them alone; by
+        their labels, as far as the split has them, where one speaker alone is trained on. One that
+        a split trains, selects or judges on is left out of it, so are the speakers that it selects
+        or judges on wherever else they speak.
     unlabelled_share : float
         Share of their windows in every batch, below 1.
 

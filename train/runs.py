@@ -29,7 +29,7 @@ from train.corpora import Utterance, to_frame
 from train.dataset import ClipInputs, labelled
 from train.fingerprint import fingerprint
 from train.fit import FittedModel
-from train.lineage import INHERITED, UNLABELLED, Start, start_of
+from train.lineage import INHERITED, Start, start_of
 from train.recipe import Recipe
 from train.splits import Split
 
@@ -52,8 +52,8 @@ class Run:
         What it started from.
     warnings : list of str
         What the figures do not tell, in whole sentences.
-    unlabelled_speakers : list of str
-        Whom it was trained on without labels.
+    others : dict of str to list of str
+        Who of other corpora was trained on, under the name that provenance has for them.
     fitted : FittedModel
         The result.
     test : ClipInputs
@@ -72,7 +72,7 @@ class Run:
     seed: int
     start: Start
     warnings: list[str]
-    unlabelled_speakers: list[str]
+    others: dict[str, list[str]]
     fitted: FittedModel
     test: ClipInputs
     utterances: list[Utterance]
@@ -229,7 +229,7 @@ def provenance(run: Run) -> dict[str, Any]:
             part: _speakers(getattr(run.split, part)) for part in ("train", "validation", "test")
         },
         **({INHERITED: list(run.start.speakers)} if run.start.speakers else {}),
-        **({UNLABELLED: run.unlabelled_speakers} if run.unlabelled_speakers else {}),
+        **run.others,
         "preprocess": [dict(step) for step in recipe.preprocess],
         "figures": {name: run.figures[name] for name in ("utterances", "uar", "wa", "recall")},
         "licence": recipe.licence,

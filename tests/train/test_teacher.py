@@ -20,14 +20,9 @@ from train.cache import FeatureCache
 from train.cli import main
 from train.corpora import Utterance, read_corpora
 from train.dataset import load_clips
-from train.evaluate import Place, fit_recipe
+from train.evaluate import Place, fit_recipe, run_split
 from train.lineage import known_speakers
-from train.material import (
-    labelled_material,
-    training_material,
-    unlabelled_corpora,
-    unlabelled_utterances,
-)
+from train.material import has_one_voice, labelled_material, other_utterances, training_material
 from train.recipe import Distillation, Recipe, load_recipe
 from train.splits.split import Split, by_named_speakers
 from train.teacher import TEACHERS
@@ -60,6 +55,14 @@ def with_tess(folder: Path) -> Path:
         target = folder / "TESS" / "OAF_angry" / f"OAF_{word}_angry.wav"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
+    return folder
+
+
+def with_repetitions(folder: Path) -> Path:
+    """Every recording of RAVDESS a second time: of one voice alone a class needs two."""
+    for path in (folder / "RAVDESS").rglob("*-01-01-01-??.wav"):
+        again = path.with_name(path.name.replace("-01-01-01-", "-01-01-02-"))
+        again.write_bytes(path.read_bytes())
     return folder
 
 
@@ -223,7 +226,7 @@ def test_unlabelled_corpora_are_a_share_of_every_batch(recipe, place, tmp_path):
     distillation = Distillation("whisper-base", 0.5, ("RAVDESS", "TESS"), 0.25)
     taught = replace(recipe, distillation=distillation)
     material = training_material(train, taught, split, place.cache, tmp_path / "run", folder)
-    assert set(material.unlabelled) == {"TESS"}
+    assert set(material.others) == {"TESS"}
     assert len(material.targets) == len(material.packed.length) == len(train.targets) + 8
     np.testing.assert_allclose(material.targets.sum(axis=1), 1.0, atol=2e-3)
     rng = np.random.default_rng(0)
@@ -236,13 +239,32 @@ def test_unlabelled_corpora_are_a_share_of_every_batch(recipe, place, tmp_path):
     assert np.all(alone.draw(64, rng) < len(train.targets))
 
 
-def test_a_teacher_of_one_voice_is_not_asked_about_others(recipe, place):
-    split = split_of(recipe, place)
+def test_beside_one_voice_others_are_trained_on_by_their_labels(recipe, place, tmp_path):
+    """A teacher of one voice is not asked about others, nor anything taken that has no label."""
+    folder = with_repetitions(with_tess(write_actors(tmp_path, range(1, 6))))
+    tess = folder / "TESS" / "OAF_angry"
+    (tess / "OAF_back_angry.wav").rename(tess / "OAF_back_sad.wav")
+    (tess / "OAF_bar_angry.wav").rename(tess / "OAF_bar_disgust.wav")
     distillation = Distillation("whisper-base", 0.5, ("RAVDESS", "TESS"), 0.25)
-    assert unlabelled_corpora(distillation, split) == ["TESS"]
-    one = split.train[0].speaker
-    alone = replace(split, train=[u for u in split.train if u.speaker == one])
-    assert unlabelled_corpora(distillation, alone) == []
+    taught = replace(recipe, distillation=distillation)
+    split = split_of(recipe, Place(folder, place.cache))
+    labels = tuple(label for label in split.labels if label != "disgust")
+    one = [u for u in split.train if u.speaker == split.train[0].speaker]
+    alone = replace(split, train=one, labels=labels)
+    assert has_one_voice(alone)
+    assert not has_one_voice(split)
+    beside = {u.emotion for u in other_utterances(taught, split, folder)}
+    assert beside == {"angry", "sad", "disgust"}
+    assert {u.emotion for u in other_utterances(taught, alone, folder)} == {"angry", "sad"}
+    train = load_clips(alone.train, labels, recipe, place.cache)
+    material = training_material(train, taught, alone, place.cache, tmp_path / "run", folder)
+    others = other_utterances(taught, alone, folder)
+    np.testing.assert_array_equal(
+        material.targets[len(train.targets) :],
+        np.eye(len(labels))[[labels.index(u.emotion) for u in others]],
+    )
+    with np.load(tmp_path / "run" / TEACHER_FILE) as stored:
+        assert {name.partition("/")[0] for name in stored["utterances"]} == {"RAVDESS"}
 
 
 def test_nobody_who_is_judged_is_heard_without_labels(recipe, place, tmp_path):
@@ -252,7 +274,8 @@ def test_nobody_who_is_judged_is_heard_without_labels(recipe, place, tmp_path):
         write_wav(song, tone(2, actor), RATE)
     split = split_of(recipe, place)
     distillation = Distillation("whisper-base", 0.5, ("RAVDESS-song",), 0.25)
-    heard = {u.speaker for u in unlabelled_utterances(distillation, split, tmp_path)}
+    taught = replace(recipe, distillation=distillation)
+    heard = {u.speaker for u in other_utterances(taught, split, tmp_path)}
     assert heard == {utterance.speaker for utterance in split.train}
     assert not heard & {u.speaker for u in (*split.validation, *split.test)}
 
@@ -288,6 +311,26 @@ def test_voices_heard_without_labels_are_known(recipe, place, tmp_path):
     assert not known_speakers(provenance) & set(provenance["speakers"]["test"])
     (warning,) = json.loads((tmp_path / "run" / "run.json").read_text())["warnings"]
     assert warning.endswith(", and on recordings of TESS as it hears them")
+
+
+def test_voices_beside_the_only_one_are_known(recipe, place, tmp_path):
+    folder = with_repetitions(with_tess(write_actors(tmp_path, range(1, 6))))
+    alone = replace(
+        recipe,
+        corpora=("TESS", "RAVDESS"),
+        validation_speakers=("RAVDESS-02",),
+        test_speakers=("RAVDESS-03",),
+        distillation=Distillation("whisper-base", 0.5, ("TESS",)),
+    )
+    place = Place(folder, place.cache)
+    split = split_of(replace(alone, corpora=("RAVDESS",)), place)
+    alone_split = replace(split, train=[u for u in split.train if u.speaker == "RAVDESS-01"])
+    run_split(alone, alone_split, "one voice", place, 0, tmp_path / "run")
+    provenance = json.loads((tmp_path / "run" / ENTRY).read_text(encoding="utf-8"))["provenance"]
+    assert provenance["other_speakers"] == ["TESS-OAF"]
+    assert known_speakers(provenance) == {"TESS-OAF", "RAVDESS-01", "RAVDESS-02"}
+    warnings = json.loads((tmp_path / "run" / "run.json").read_text())["warnings"]
+    assert any(one.endswith(", and on recordings of TESS by their labels") for one in warnings)
 
 
 def test_copies_of_a_recording_teach_nothing_of_it(place, tmp_path):
