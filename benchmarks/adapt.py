@@ -16,6 +16,7 @@ from edge_runtime.adaptation import Adaptation
 from edge_runtime.classifier import CLIP_HOPS_PER_WINDOW, Classifier
 
 DRAWS = 5
+DECIMALS = 5
 PAST_UTTERANCES = 40
 NEUTRAL = "neutral"
 AS_RECORDED = "as recorded"
@@ -31,21 +32,6 @@ ABOUT = (
     "are left out. Alone: the same utterances by the model itself. The int8 file, through the code "
     "that runs on the device, over all classes of the model"
 )
-
-
-class Judged(NamedTuple):
-    """How well some utterances were answered.
-
-    Attributes
-    ----------
-    uar : float
-        Whatever the threshold.
-    neutral : float or None
-        Recall of neutral; None where no utterance is.
-    """
-
-    uar: float
-    neutral: float | None
 
 
 class Answer(NamedTuple):
@@ -78,9 +64,9 @@ def bench_adaptation(
     -------
     dict
         Which run, ``about`` how it is judged, and ``pasts``: by the name of `PASTS` how many
-        ``speakers`` and ``utterances`` were judged, and by draw what `Judged` holds: ``uar alone``,
-        ``uar adapted``, ``neutral alone``, ``neutral adapted``. A past that no speaker has is left
-        out.
+        ``speakers`` and ``utterances`` were judged, and by draw ``uar alone`` and ``uar adapted``,
+        whatever the threshold; and ``recall alone`` and ``recall adapted``, by label. A past that
+        no speaker has is left out.
 
     Raises
     ------
@@ -123,13 +109,19 @@ def _pasts(
 
 def _figures(drawn: list[list[Answer]], labels: tuple[str, ...]) -> dict[str, Any]:
     told: dict[str, Any] = {"utterances": len(drawn[0])}
+    occurring = sorted({one.right for one in drawn[0]})
     for which in ("alone", "adapted"):
-        judged = [
-            _judged([one.right for one in some], [getattr(one, which) for one in some], labels)
-            for some in drawn
-        ]
-        for name in Judged._fields:
-            told[f"{name} {which}"] = [getattr(one, name) for one in judged]
+        recalls = np.array(
+            [
+                _recalls([one.right for one in some], [getattr(one, which) for one in some])
+                for some in drawn
+            ]
+        )
+        told[f"uar {which}"] = recalls.mean(axis=1).round(DECIMALS).tolist()
+        told[f"recall {which}"] = {
+            labels[place]: of_label.round(DECIMALS).tolist()
+            for place, of_label in zip(occurring, recalls.T)
+        }
     return told
 
 
@@ -190,10 +182,9 @@ def _answer(classifier: Classifier, one: Heard, adaptation: Adaptation) -> Answe
     return Answer(right, best(one.scores), best(adaptation.adapted(one.scores)))
 
 
-def _judged(right: Sequence[int], said: Sequence[int], labels: tuple[str, ...]) -> Judged:
+def _recalls(right: Sequence[int], said: Sequence[int]) -> NDArray[np.float64]:
+    """Of each class that occurs, in the order of the labels."""
     from sklearn.metrics import recall_score
 
-    occurring = sorted(set(right))
-    recalls = recall_score(right, said, labels=occurring, average=None, zero_division=0.0)
-    by_label = {labels[place]: float(one) for place, one in zip(occurring, recalls)}
-    return Judged(float(np.mean(recalls)), by_label.get(NEUTRAL))
+    recalls = recall_score(right, said, labels=sorted(set(right)), average=None, zero_division=0.0)
+    return np.asarray(recalls, np.float64)

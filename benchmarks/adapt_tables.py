@@ -1,4 +1,4 @@
-"""Table of what getting used to a voice gains."""
+"""Tables of what getting used to a voice gains."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from benchmarks.system_tables import NOTHING, spread
 KIND = "adaptation"
 Result = dict[str, Any]
 CROSS_CORPUS = "cross-corpus"
-FIGURES = ("uar alone", "uar adapted", "neutral alone", "neutral adapted")
+NEUTRAL = "neutral"
+WHICH = ("alone", "adapted")
+# The past of the table of classes: nearest to a home without leaving other emotions out.
+HOME = "0.90"
 
 
 def adaptation_table(results: Results) -> str:
@@ -29,20 +32,42 @@ def adaptation_table(results: Results) -> str:
         ]
     ]
     for ending, of_recipe in by_recipe(of_kind(results, KIND)).items():
-        groups = _by_test(of_recipe)
-        for (protocol, corpus), group in groups.items():
-            name = corpus if protocol == CROSS_CORPUS else f"{corpus} ({protocol})"
+        for name, group in _by_test(of_recipe).items():
             rows += [[f"{name}{ending}", *row] for row in _rows(group)]
-        unheard = [group for (protocol, _), group in groups.items() if protocol == CROSS_CORPUS]
+        unheard = _by_test([one for one in of_recipe if one["protocol_name"] == CROSS_CORPUS])
         if len(unheard) > 1:
-            rows += [[f"**mean{ending}**", *row] for row in _mean_rows(unheard)]
+            rows += [[f"**mean{ending}**", *row] for row in _mean_rows(list(unheard.values()))]
     return markdown(rows)
 
 
-def _by_test(stored: list[Result]) -> dict[tuple[str, str], list[Result]]:
-    groups: dict[tuple[str, str], list[Result]] = {}
+def adapted_classes_table(results: Results) -> str:
+    """Recall of every class, alone and adapted, by corpus."""
+    from train.splits.classes import in_order  # not at the top: every command would load it
+
+    stored = of_kind(results, KIND)
+    labels = in_order(
+        label for one in stored for past in one["pasts"].values() for label in past["recall alone"]
+    )
+    rows = [["tested on", *labels]]
+    for ending, of_recipe in by_recipe(stored).items():
+        for name, group in _by_test(of_recipe).items():
+            if HOME in _pasts_of(group):
+                rows.append([f"{name}{ending}", *(_class(group, label) for label in labels)])
+    return markdown(rows)
+
+
+def _class(group: list[Result], label: str) -> str:
+    both = [_recall(group, HOME, label, which) for which in WHICH]
+    return NOTHING if not both[0].size else " → ".join(f"{np.mean(one):.2f}" for one in both)
+
+
+def _by_test(stored: list[Result]) -> dict[str, list[Result]]:
+    """Results by what was tested on: a corpus, and by which protocol if not by cross-corpus."""
+    groups: dict[str, list[Result]] = {}
     for one in stored:
-        groups.setdefault((one["protocol_name"], ", ".join(one["corpora"])), []).append(one)
+        corpora, protocol = ", ".join(one["corpora"]), one["protocol_name"]
+        name = corpora if protocol == CROSS_CORPUS else f"{corpora} ({protocol})"
+        groups.setdefault(name, []).append(one)
     return groups
 
 
@@ -58,35 +83,51 @@ def _told(past: str) -> str:
 def _rows(group: list[Result]) -> Iterator[list[str]]:
     for past in _pasts_of(group):
         splits = {one["split"]: one["pasts"][past] for one in group}
-        drawn = [_drawn(group, past, which) for which in FIGURES]
-        told = [NOTHING if np.isnan(one).all() else spread(list(one)) for one in drawn]
+        uar = [_uar(group, past, which) for which in WHICH]
+        neutral = [_recall(group, past, NEUTRAL, which) for which in WHICH]
         yield [
             _told(past),
             *(str(sum(one[key] for one in splits.values())) for key in ("speakers", "utterances")),
-            *(told[0], told[1], _gained(*(float(np.mean(one)) for one in drawn[:2]))),
-            *told[2:],
+            *(spread(list(one)) for one in uar),
+            _gained(*(float(np.mean(one)) for one in uar)),
+            *(spread(list(one)) for one in neutral),
         ]
 
 
 def _mean_rows(groups: list[list[Result]]) -> Iterator[list[str]]:
     for past in _pasts_of([one for group in groups for one in group]):
-        means = [
-            float(np.nanmean([np.mean(_drawn(group, past, which)) for group in groups]))
-            for which in FIGURES
-        ]
-        told = [f"{mean:.3f}" for mean in means]
+        uar = [float(np.mean([_uar(group, past, w).mean() for group in groups])) for w in WHICH]
+        neutral = [_mean_recall(groups, past, which) for which in WHICH]
         yield [
             *(_told(past), f"{len(groups)} corpora", ""),
-            *(told[0], told[1], _gained(*means[:2]), *told[2:]),
+            *(*(f"{one:.3f}" for one in uar), _gained(*uar), *neutral),
         ]
 
 
-def _drawn(group: list[Result], past: str, which: str) -> NDArray[np.float64]:
+def _mean_recall(groups: list[list[Result]], past: str, which: str) -> str:
+    """Of neutral, over the groups that have it."""
+    found = [_recall(group, past, NEUTRAL, which) for group in groups]
+    known = [float(one.mean()) for one in found if one.size]
+    return f"{np.mean(known):.3f}" if known else NOTHING
+
+
+def _uar(group: list[Result], past: str, which: str) -> NDArray[np.float64]:
+    return _by_draw([(one["seed"], one["pasts"][past][f"uar {which}"]) for one in group])
+
+
+def _recall(group: list[Result], past: str, label: str, which: str) -> NDArray[np.float64]:
+    """Of a class; empty where no split has it."""
+    found = [(one["seed"], one["pasts"][past][f"recall {which}"].get(label)) for one in group]
+    return _by_draw([(seed, drawn) for seed, drawn in found if drawn is not None])
+
+
+def _by_draw(found: list[tuple[int, list[float]]]) -> NDArray[np.float64]:
     """A figure for each seed and draw, a mean over the seed's splits."""
-    by_seed: dict[int, list[Any]] = {}
-    for one in group:
-        by_seed.setdefault(one["seed"], []).append(one["pasts"][past][which])
-    return np.concatenate([np.mean(np.array(s, np.float64), axis=0) for s in by_seed.values()])
+    by_seed: dict[int, list[list[float]]] = {}
+    for seed, drawn in found:
+        by_seed.setdefault(seed, []).append(drawn)
+    means = [np.mean(splits, axis=0) for splits in by_seed.values()]
+    return np.concatenate(means) if means else np.zeros(0)
 
 
 def _gained(alone: float, adapted: float) -> str:

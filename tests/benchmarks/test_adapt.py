@@ -7,16 +7,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from benchmarks.adapt_tables import adaptation_table
+from benchmarks.adapt_tables import adaptation_table, adapted_classes_table
 from edge_runtime.classifier import DEFAULT_MODEL
 
 from .some_run import SPEAKERS, write_run
 from .test_tables import ser_bench
 
 PASTS = ["as recorded", "0.70", "0.90", "0.97"]
-FIGURES = ("uar alone", "uar adapted", "neutral alone", "neutral adapted")
+WHICH = ("alone", "adapted")
 
 
 @pytest.fixture
@@ -42,9 +43,12 @@ def test_two_real_speakers_are_judged_after_each_past_and_stored(run: Path, tmp_
     for past in stored["pasts"].values():
         assert past["speakers"] == len(SPEAKERS)
         assert past["utterances"] == n_utterances
-        for figure in FIGURES:
-            assert len(past[figure]) == stored["draws"] == 2
-            assert all(0.0 <= one <= 1.0 for one in past[figure])
+        for which in WHICH:
+            uar, recalls = past[f"uar {which}"], past[f"recall {which}"]
+            assert len(uar) == stored["draws"] == 2
+            assert "neutral" in recalls
+            assert np.mean(list(recalls.values()), axis=0) == pytest.approx(uar, abs=1e-4)
+            assert all(0.0 <= one <= 1.0 for drawn in recalls.values() for one in drawn)
         # However the halves are dealt, every utterance is judged once.
         assert len(set(past["uar alone"])) == 1
         assert past["uar adapted"] != past["uar alone"]
@@ -97,8 +101,8 @@ def stored(corpus: str, uar: tuple[float, float], **changes: Any) -> dict[str, A
         "utterances": 100,
         "uar alone": [uar[0], uar[0]],
         "uar adapted": [uar[1] - 0.1, uar[1] + 0.1],
-        "neutral alone": [None, None],
-        "neutral adapted": [None, None],
+        "recall alone": {"sad": [0.5, 0.5]},
+        "recall adapted": {"sad": [0.7, 0.8]},
     }
     return {
         "protocol_name": "cross-corpus",
@@ -112,7 +116,10 @@ def stored(corpus: str, uar: tuple[float, float], **changes: Any) -> dict[str, A
 
 
 def test_the_table_has_a_row_for_each_test_and_means_over_unheard_corpora() -> None:
-    neutral = {"neutral alone": [0.5, 0.5], "neutral adapted": [0.6, 0.8]}
+    neutral = {
+        "recall alone": {"neutral": [0.5, 0.5], "angry": [0.4, 0.4]},
+        "recall adapted": {"neutral": [0.6, 0.8], "angry": [0.2, 0.4]},
+    }
     one = stored("A", (0.3, 0.5))
     other = stored("B", (0.4, 0.4))
     past = {**other["pasts"]["as recorded"], **neutral}
@@ -133,3 +140,17 @@ def test_the_table_has_a_row_for_each_test_and_means_over_unheard_corpora() -> N
     assert means == [
         "| **mean** | as recorded | 2 corpora |  | 0.350 | 0.450 | +10.0 | 0.500 | 0.700 |"
     ]
+    assert adapted_classes_table({"adaptation": [one, other, *folds]}).splitlines() == [
+        "| tested on | neutral | sad | angry |",
+        "|---|---|---|---|",
+        "| B | 0.50 → 0.70 | - | 0.40 → 0.30 |",
+    ]
+
+
+def test_results_of_two_recipes_are_not_averaged() -> None:
+    one = stored("A", (0.3, 0.5))
+    other = stored("A", (0.4, 0.8), recipe="edge-1d")
+    table = adaptation_table({"adaptation": [one, other]})
+    assert "| A (edge) | as recorded | 3 | 100 | 0.300 ± 0.000 (2) | 0.500 " in table
+    assert "| A (edge-1d) | as recorded | 3 | 100 | 0.400 ± 0.000 (2) | 0.800 " in table
+    assert "mean" not in table
