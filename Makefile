@@ -39,7 +39,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test cov mutation lint types docs dist deb matrix bench model systems conversions enrolment tables clean distclean test-environments debian-packages
+.PHONY: help demo test cov mutation lint types docs dist deb matrix bench model systems conversions enrolment adaptation tables clean distclean test-environments debian-packages
 
 help:  ## show this list
 	@echo "ser-edge: make TARGET [PYTHON=python3.12]"
@@ -139,6 +139,17 @@ enrolment: $(VENV)/.stamp-dev  ## measure what enrolling a voice gains; trains w
 		done; \
 	done
 	$(VENV)/bin/ser-bench enrol --plot docs/images/enrolment.png
+	$(MAKE) tables
+
+adaptation: $(VENV)/.stamp-dev  ## measure what getting used to a voice gains; trains what is missing; resumable; hours
+	@for seed in $$(seq $(SEED) $$(($(SEED) + $(SEEDS) - 1))); do \
+		$(VENV)/bin/ser-train evaluate edge --protocol cross-corpus --seed $$seed </dev/null; \
+	done
+	@$(VENV)/bin/ser-train evaluate edge --protocol ravdess-5fold --seed $(SEED) </dev/null
+	@for run in runs/cross-corpus/edge-seed*/test-* runs/ravdess-5fold/edge-seed$(SEED)/fold*; do \
+		[ -e $$run/model.int8.tflite ] || $(VENV)/bin/ser-convert $$run/model.keras --int8 --max-uar-drop 2; \
+		$(VENV)/bin/ser-bench adapt $$run; \
+	done
 	$(MAKE) tables
 
 tables: $(VENV)/.stamp-dev  ## write the documents' tables from the stored results

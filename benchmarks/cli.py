@@ -34,6 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Make the parser of ``ser-bench``."""
     from benchmarks import (
         accuracy_command,
+        adapt_command,
         arm64_command,
         compare,
         enrol_command,
@@ -57,6 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_features(commands)
     accuracy_command.add_parser(commands)
     enrol_command.add_parser(commands)
+    adapt_command.add_parser(commands)
     _add_preparation(commands)
     _add_sounds(commands)
     _add_listening(commands)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,17 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from benchmarks.accuracy_selection import Selection, of_run
+from benchmarks.accuracy_selection import of_run
+from benchmarks.heard import Heard, heard_by
 from benchmarks.random_clips import random_clips
 from edge_runtime.classifier import Classifier
-from edge_runtime.errors import SerEdgeError
 from edge_runtime.profiles.clips import Clip, Clips
 from edge_runtime.profiles.fit import fit
 from edge_runtime.profiles.making import make_profile
 from edge_runtime.profiles.profile import Profile
 from edge_runtime.profiles.profile_file import write_profile
-from train.audio import read_utterance
-from train.lineage import known_speakers
 
 CLIP_COUNTS = (1, 3, 5, 10)
 DRAWS = 5
@@ -40,30 +37,6 @@ ABOUT = (
     "each speaker alone, over those emotions that the speaker has more clips of than are enrolled; "
     "clips drawn at random, the others judged; before: the model over the same emotions and clips"
 )
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What the model makes of an utterance, window by window.
-
-    Attributes
-    ----------
-    weights, scores, embeddings : ndarray of float32
-        See `edge_runtime.Classifier.window_outputs`.
-    emotion, speaker : str
-        Of the utterance.
-    """
-
-    weights: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    embeddings: NDArray[np.float32]
-    emotion: str
-    speaker: str
-
-    def as_clip(self, source: str) -> Clip:
-        """The utterance as one that is enrolled."""
-        embedding = self.weights @ self.embeddings
-        return Clip(embedding, self.weights @ self.scores, self.emotion, source)
 
 
 class Judged(NamedTuple):
@@ -127,8 +100,7 @@ def bench_enrolment(
     """
     selection = of_run(run, corpora)
     classifier = Classifier(model)
-    _require_strangers(classifier, selection)
-    heard = _heard(classifier, selection)
+    heard = heard_by(classifier, selection)
     speakers = sorted({one.speaker for one in heard})
     return {
         "model": classifier.hash,
@@ -150,23 +122,6 @@ def bench_enrolment(
     }
 
 
-def _require_strangers(classifier: Classifier, selection: Selection) -> None:
-    """Refuse voices that the model was trained or selected on: what it gains on them is no gain."""
-    try:
-        known = known_speakers(classifier.metadata.provenance)
-    except (KeyError, TypeError) as error:
-        raise SerEdgeError(
-            f"{classifier.path}: does not say whose voices it was trained on; convert the model of "
-            "the run"
-        ) from error
-    heard = sorted(known & {utterance.speaker for utterance in selection.utterances})
-    if heard:
-        raise SerEdgeError(
-            f"{classifier.path}: was trained or selected on {heard[0]}, whom the run tests; name a "
-            "run of the protocol cross-corpus"
-        )
-
-
 def _cost(classifier: Classifier) -> dict[str, Any]:
     """How long the fit of many clips takes, and how large the profile is."""
     clips, labels = random_clips(classifier, COSTLY_CLIPS), classifier.metadata.labels
@@ -181,18 +136,6 @@ def _cost(classifier: Classifier) -> dict[str, Any]:
         n_bytes = path.stat().st_size
     median = round(float(np.median(milliseconds)), 1)
     return {"clips": len(clips), "fit_ms": median, "profile_bytes": n_bytes}
-
-
-def _heard(classifier: Classifier, selection: Selection) -> list[Heard]:
-    rate = classifier.metadata.features.sample_rate
-    return [
-        Heard(
-            *classifier.window_outputs(read_utterance(utterance.path, rate)),
-            emotion,
-            utterance.speaker,
-        )
-        for utterance, emotion in zip(selection.utterances, selection.emotions)
-    ]
 
 
 def _of(heard: list[Heard], speaker: str) -> list[Heard]:
@@ -238,8 +181,13 @@ def _draw(
 
 
 def _profile(classifier: Classifier, enrolled: list[Heard], emotions: list[str]) -> Profile:
-    clips = Clips([one.as_clip(str(number)) for number, one in enumerate(enrolled)])
+    clips = Clips([_as_clip(one, str(number)) for number, one in enumerate(enrolled)])
     return make_profile("speaker", classifier, clips, emotions)
+
+
+def _as_clip(heard: Heard, source: str) -> Clip:
+    embedding = heard.weights @ heard.embeddings
+    return Clip(embedding, heard.weights @ heard.scores, heard.emotion, source)
 
 
 def _judged(

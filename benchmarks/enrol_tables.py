@@ -35,7 +35,7 @@ def enrolment_table(results: Results) -> str:
     ]
     for corpus, of_corpus in by_corpus(stored).items():
         rows += [[corpus, *row] for row in _rows(of_corpus)]
-    for ending, of_recipe in _by_recipe(stored).items():
+    for ending, of_recipe in by_recipe(stored).items():
         rows += [[f"**mean{ending}**", *row] for row in _mean_rows(of_recipe)]
     return markdown(rows)
 
@@ -46,14 +46,14 @@ def by_corpus(stored: list[Result]) -> dict[str, list[Result]]:
     Where they are of several recipes, each recipe's stand apart, under a name that says so.
     """
     groups: dict[str, list[Result]] = {}
-    for ending, of_recipe in _by_recipe(stored).items():
+    for ending, of_recipe in by_recipe(stored).items():
         for one in of_recipe:
             corpus = str(one["split"]).removeprefix(PREFIX)
             groups.setdefault(f"{corpus}{ending}", []).append(one)
     return groups
 
 
-def _by_recipe(stored: list[Result]) -> dict[str, list[Result]]:
+def by_recipe(stored: list[Result]) -> dict[str, list[Result]]:
     """Results by how the names of a recipe's end; alone, it is not named."""
     groups: dict[str, list[Result]] = {}
     for one in stored:

@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.ablation_tables import ablation_table
 from benchmarks.accuracy_tables import conditions_table, streaming_labels_table, streaming_table
+from benchmarks.adapt_tables import adaptation_table, adapted_classes_table
 from benchmarks.arm64_tables import cheapest_list, counts_table, peers_list, suite_list
 from benchmarks.conversion_tables import conversions_table
 from benchmarks.coverage import coverage_table
@@ -199,6 +200,8 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "enrol-cost": cost_list,
     "enrol-pairs": pairs_table,
     "ablation": ablation_table,
+    "adaptation": adaptation_table,
+    "adaptation-classes": adapted_classes_table,
     "features": _features_table,
     "features-targets": partial(daemon_targets, "features"),
     "peers": peers_table,

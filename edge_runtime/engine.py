@@ -63,12 +63,15 @@ class Engine:
         self._outlets = {section: start() for section, start in starters.items() if start}
         self.status = Status(about, tuple(self._outlets.values()))
         self._web = self._serve(settings)
+        self._say_what_does_nothing()
 
     def __str__(self) -> str:
         model = self._classifier
         whose = f", profile {model.profile_name}" if model.profile_name else ""
+        adapts = ", adapting" if self._listener.adapts else ""
         return (
-            f"{model.model_id} on {model.backend.name}{whose}, window {self.window_seconds:.2f} s"
+            f"{model.model_id} on {model.backend.name}{whose}{adapts}, "
+            f"window {self.window_seconds:.2f} s"
         )
 
     @property
@@ -159,6 +162,8 @@ class Engine:
             self._tell(self._listener.reset())
             self._classifier, self._listener = classifier, listener
         self._ring, self._settings = ring, settings
+        if not is_same:
+            self._say_what_does_nothing()
         for section, start in starters.items():
             old = self._outlets.pop(section, None)
             if old is not None:
@@ -185,6 +190,13 @@ class Engine:
             outlet.close(max(0.0, deadline - time.monotonic()))
         if self._web is not None:
             self._web.close(LEAVE_SECONDS)
+
+    def _say_what_does_nothing(self) -> None:
+        if self._settings.decision.adapt and not self._listener.adapts:
+            self._say(
+                f"decision.adapt does nothing: the profile {self._classifier.profile_name} is in "
+                "use, and knows the voice"
+            )
 
     def _serve(self, settings: Settings) -> WebServer | None:
         chosen = settings.http
@@ -245,7 +257,14 @@ def _listener_for(classifier: Classifier, settings: Settings) -> Listener:
         refractory_seconds=chosen.refractory,
         threshold=chosen.threshold,
     )
-    return Listener(classifier, settings.model.hop, gate, decisions, settings.gate.least_speech)
+    return Listener(
+        classifier,
+        settings.model.hop,
+        gate,
+        decisions,
+        settings.gate.least_speech,
+        chosen.adapt,
+    )
 
 
 def _ring_for(listener: Listener, settings: Settings, sample_rate: int) -> SoundRing | None:
@@ -270,6 +289,7 @@ def _about(settings: Settings, classifier: Classifier, listener: Listener) -> di
         **describe_model(classifier),
         "version": __version__,
         "profile": classifier.profile_name,
+        "adapts": listener.adapts,
         "source": settings.source.source,
         "hop_seconds": listener.hop_seconds,
         "saves_audio": None if folder is None else str(folder),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.adaptation import Adaptation
 from edge_runtime.classifier import Classifier, checked_samples
 from edge_runtime.decisions import DecisionMaker, DecisionSettings, Verdict
 from edge_runtime.errors import SerEdgeError
@@ -83,6 +84,9 @@ class Listener:
     least_speech_seconds : float
         For how long the gate must have been open before windows are classified: what only sounds
         like speech, as a bark does, mostly is over by then.
+    adapt : bool
+        Whether to get used to the voice that is heard, see `edge_runtime.adaptation`. With a
+        profile in use nothing is adapted: it knows the voice.
 
     Attributes
     ----------
@@ -102,6 +106,7 @@ class Listener:
         gate: Gate | None = None,
         settings: DecisionSettings | None = None,
         least_speech_seconds: float = LEAST_SPEECH_SECONDS,
+        adapt: bool = False,
     ) -> None:
         metadata = classifier.metadata
         seconds = metadata.hop_seconds if hop_seconds is None else hop_seconds
@@ -120,6 +125,7 @@ class Listener:
         seconds_per_frame = config.hop_length / config.sample_rate
         self._hop_frames = max(1, round(seconds / seconds_per_frame))
         self.hop_seconds = self._hop_frames * seconds_per_frame
+        self._adaptation = Adaptation(metadata.labels) if adapt else None
         self._samples_before = 0
         self._begin()
 
@@ -163,12 +169,19 @@ class Listener:
         return steps
 
     @property
+    def adapts(self) -> bool:
+        """Whether scores are adapted: asked for, and no profile is in use."""
+        return self._adaptation is not None and self._classifier.profile is None
+
+    @property
     def n_samples(self) -> int:
         """How many samples it was given: places in the stream are counted from the first."""
         return self._samples_before + self._n_samples + self._n_pending
 
     def reset(self) -> list[Event]:
         """Forget what was heard: what comes next does not follow on from it.
+
+        What it got used to stays: after a gap, or with the microphone back, the room is the same.
 
         Returns
         -------
@@ -234,7 +247,7 @@ class Listener:
         gate = self._gate
         is_open = gate.is_open and gate.open_seconds >= self._least_speech_seconds
         is_open = is_open and not self._window_is_silent()
-        scores = self._classifier.window_scores(self._ring.window) if is_open else None
+        scores = self._window_scores() if is_open else None
         start, end = self._window_place()
         decisions = self._decisions
         verdicts = decisions.end() if scores is None else decisions.push(scores, start, end)
@@ -251,6 +264,12 @@ class Listener:
             latency_ms=round((time.monotonic() - since) * 1000.0, 3),
         )
         return Step(hop, tuple(events))
+
+    def _window_scores(self) -> NDArray[np.float32]:
+        scores = self._classifier.window_scores(self._ring.window)
+        if self._adaptation is None or not self.adapts:
+            return scores
+        return self._adaptation.push(scores, self.hop_seconds)
 
     def _window_place(self) -> tuple[float, float]:
         """Where in the stream the window lies, in seconds."""
@@ -293,6 +312,7 @@ def listen(
     hop_seconds: float | None = None,
     gate: str = "energy",
     settings: DecisionSettings | None = None,
+    adapt: bool = False,
 ) -> Iterator[Event]:
     """Tell the emotions in a stream of chunks.
 
@@ -308,6 +328,8 @@ def listen(
         What tells when there is speech.
     settings : DecisionSettings, optional
         How much it takes to say something.
+    adapt : bool
+        Whether to get used to the voice that is heard, see `edge_runtime.adaptation`.
 
     Yields
     ------
@@ -321,9 +343,8 @@ def listen(
     ...     print(event.kind, event.label)  # doctest: +SKIP
     """
     model = classifier or Classifier()
-    listener = Listener(
-        model, hop_seconds, make_gate(gate, model.metadata.features.sample_rate), settings
-    )
+    made = make_gate(gate, model.metadata.features.sample_rate)
+    listener = Listener(model, hop_seconds, made, settings, adapt=adapt)
     for chunk in chunks:
         for step in listener.push(chunk):
             yield from step.events

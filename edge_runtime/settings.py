@@ -132,6 +132,9 @@ class DecisionKeys:
         least=0.0,
         most=1.0,
     )
+    adapt: bool = _setting(
+        False, "get used to the voice that is heard, where no profile is in use", "--adapt"
+    )
 
 
 @dataclass(frozen=True)

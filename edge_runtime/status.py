@@ -39,7 +39,8 @@ class Status:
     ----------
     about : dict
         What does not change by itself: "version", "source", "hop_seconds", "saves_audio" (folder
-        or None), "profile" (name or None), and what `describe_model` gives.
+        or None), "profile" (name or None), "adapts" (whether it gets used to the voice that is
+        heard), and what `describe_model` gives.
     outlets : sequence of Outlet
         Those that are running.
 

@@ -11,38 +11,15 @@ import pytest
 
 from benchmarks.enrol_tables import cost_list, enrolment_table, pairs_table
 from edge_runtime.classifier import DEFAULT_MODEL
-from train.corpora import read_corpora
 
+from .some_run import SPEAKERS, write_run
 from .test_tables import ser_bench
-
-LABELS = ["neutral", "happy", "sad", "angry", "fear", "disgust", "surprise"]
-# Whom the bundled model never heard.
-SPEAKERS = ("EmoDB-03", "EmoDB-16")
 
 
 @pytest.fixture
 def run(corpora: Path, tmp_path: Path) -> Path:
     """A run folder as ser-train leaves it, with two speakers of EmoDB as its test part."""
-    utterances = [u for u in read_corpora(corpora, ["EmoDB"]) if u.speaker in SPEAKERS]
-    predictions = [
-        {"corpus": "EmoDB", "name": u.name, "target": LABELS.index(u.emotion)}
-        for u in utterances
-        if u.emotion in LABELS
-    ]
-    folder = tmp_path / "runs" / "edge-seed0" / "test-EmoDB"
-    folder.mkdir(parents=True)
-    described: dict[str, Any] = {
-        "protocol": "two speakers",
-        "split": "test-EmoDB",
-        "seed": 0,
-        "labels": LABELS,
-        "speakers": {"test": list(SPEAKERS)},
-        "versions": {},
-        "recipe": {"name": "edge"},
-        "predictions": predictions,
-    }
-    (folder / "run.json").write_text(json.dumps(described))
-    return folder
+    return write_run(corpora, tmp_path)
 
 
 def test_two_real_speakers_are_enrolled_stored_and_drawn(run: Path, tmp_path: Path) -> None:

@@ -144,6 +144,7 @@ def test_tells_the_state_of_everything(browser, serve):
         "source": "mic",
         "saves_audio": "/var/lib/ser-edge/sound",
         "profile": "living room",
+        "adapts": True,
     }
     status = Status(about, [outlet])
     status.note_source("listening", "")
@@ -166,6 +167,7 @@ def test_tells_the_state_of_everything(browser, serve):
         f"UAR {figures['uar']:.2f} on {figures['utterances']} utterances",
         about["backend"],
         "living room",
+        "to the voice that is heard",
         "3.0 ms",
         " MB",
         "3 times",

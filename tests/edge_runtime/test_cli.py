@@ -100,6 +100,29 @@ def test_listen_writes_one_line_for_people_per_event(ser_edge: Run, sound: Path)
     assert all("%" in line and "ms" in line for line in lines)
 
 
+def test_listen_gets_used_to_a_voice_when_asked_by_flag_variable_or_file(
+    ser_edge: Run, sound: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "ser-edge.toml"
+    config.write_text("[decision]\nadapt = true\n")
+    command = ("listen", "--source", sound, "--format", "jsonl", *EVERY_HOP)
+    plain = ser_edge(*command)
+    asked = [
+        ser_edge(*command, "--adapt"),
+        ser_edge(*command, env={"SER_EDGE_ADAPT": "1"}),
+        ser_edge(*command, "--config", config),
+    ]
+    wanted = [event["scores"] for event in events_of(asked[0].stdout)]
+    assert wanted[0] == events_of(plain.stdout)[0]["scores"]
+    assert wanted != [event["scores"] for event in events_of(plain.stdout)]
+    for done in asked:
+        assert ", adapting, window" in done.stderr
+        assert [event["scores"] for event in events_of(done.stdout)] == wanted
+    declined = ser_edge(*command, "--config", config, "--no-adapt")
+    assert "adapting" not in declined.stderr
+    assert len(events_of(declined.stdout)) == len(events_of(plain.stdout))
+
+
 @pytest.mark.parametrize("pcm_format", ["s16le", "f32le"])
 def test_listen_takes_raw_samples_from_a_pipe(
     pcm_format: str, ser_edge: Run, sound: Path, speech: Callable[..., np.ndarray]

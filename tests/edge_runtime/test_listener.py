@@ -16,11 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_runtime import Classifier, SerEdgeError, listen
+from edge_runtime.adaptation import Adaptation
 from edge_runtime.classifier import UNSURE
 from edge_runtime.decisions import DecisionSettings
 from edge_runtime.events import Event, Hop
 from edge_runtime.gates import make_gate
-from edge_runtime.listener import SILENCE_DBFS, FrameRing, Listener
+from edge_runtime.listener import SILENCE_DBFS, FrameRing, Listener, Step
 from edge_runtime.metadata import LABELS, ModelMetadata
 from edge_runtime.sources.clip import read_clip
 
@@ -378,6 +379,55 @@ def test_a_reset_ends_what_was_going_on(
     (end,) = listener.reset()
     assert end.kind == "end"
     assert listener.reset() == []
+
+
+# --- getting used to a voice --------------------------------------------------------------------
+
+
+def adapting(classifier: Classifier) -> Listener:
+    return Listener(classifier, None, make_gate("off", RATE), AT_ONCE, adapt=True)
+
+
+def scores_of(steps: list[Step]) -> np.ndarray:
+    """Of the windows that were classified, (n, n_labels)."""
+    return np.array([list(s.hop.scores.values()) for s in steps if s.hop.scores is not None])
+
+
+def test_scores_are_adapted_by_the_windows_before_them_alone(bundled: Classifier) -> None:
+    samples = read_clip(DEMO, RATE)[: 6 * RATE]
+    plain = scores_of(listener_for(bundled).push(samples))
+    listener = adapting(bundled)
+    steps = listener.push(samples)
+    got = scores_of(steps)
+    np.testing.assert_array_equal(got[0], plain[0])
+    assert np.abs(got[1:] - plain[1:]).max() > 0.01
+    adaptation = Adaptation(bundled.metadata.labels)
+    wanted = [adaptation.push(scores, listener.hop_seconds) for scores in plain]
+    np.testing.assert_allclose(got, wanted, atol=1e-6)
+    events = [event for step in steps for event in step.events]
+    for event, step in zip([e for e in events if e.kind != "end"], steps):
+        assert event.scores == step.hop.scores  # decided by what was adapted
+
+
+def test_a_reset_forgets_the_sound_and_not_the_voice(bundled: Classifier) -> None:
+    samples = read_clip(DEMO, RATE)[: 6 * RATE]
+    listener = adapting(bundled)
+    listener.push(samples)
+    listener.reset()
+    after = scores_of(listener.push(samples))
+    afresh = scores_of(adapting(bundled).push(samples))
+    assert len(after) == len(afresh)
+    assert np.abs(after[0] - afresh[0]).max() > 0.01
+
+
+def test_listen_adapts_when_asked(bundled: Classifier) -> None:
+    samples = read_clip(DEMO, RATE)[: 6 * RATE]
+
+    def told(adapt: bool) -> list[dict[str, float]]:
+        events = listen([samples], bundled, None, "off", AT_ONCE, adapt=adapt)
+        return [event.scores for event in events]
+
+    assert told(True) != told(False)
 
 
 # --- for ever -----------------------------------------------------------------------------------

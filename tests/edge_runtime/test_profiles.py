@@ -281,6 +281,35 @@ def test_a_reload_changes_the_profile_and_metrics_tell_it(
         assert daemon.wait() == 0
 
 
+@pytest.mark.usefixtures("enrolled")
+def test_with_a_profile_in_use_nothing_is_adapted_and_the_log_says_so(
+    model: Path, data: dict[str, str], tmp_path: Path, speech: Callable[..., np.ndarray]
+) -> None:
+    config = tmp_path / "ser-edge.toml"
+    config.write_text("[decision]\nadapt = true\n")
+    pipe = ("--source", "-", "--gate", "off", "--decision-minimum-count", "1", "--format", "jsonl")
+    options = (*pipe, "--http", "127.0.0.1:0", "--model", model, "--config", config)
+    with Daemon(*options, env=data) as daemon:
+        daemon.log.wait_for("decision.adapt does nothing: the profile anna is in use")
+        assert "adapting" not in daemon.log.wait_for("listening to")
+        address = next(line for line in daemon.log if "serving " in line).split()[-1]
+
+        def adapts() -> bool:
+            told = json.loads(urlopen(f"{address}history").read())
+            return bool(told["status"]["about"]["adapts"])
+
+        assert not adapts()
+        config.write_text('[decision]\nadapt = true\n[profile]\nname = "none"\n')
+        daemon.signal("SIGHUP")
+        assert "adapting" in daemon.log.wait_for("reloaded: ")
+        assert adapts()
+        daemon.push(speech(2.0))
+        daemon.wait_for_event(kind="start", profile=None)
+        daemon.signal("SIGTERM")
+        assert daemon.wait() == 0
+    assert sum("does nothing" in line for line in daemon.log) == 1
+
+
 # --- refused ------------------------------------------------------------------------------------
 
 

@@ -161,6 +161,30 @@ def test_a_reload_takes_other_outputs_and_goes_on(config: Path, tmp_path: Path, 
     )
 
 
+def test_a_reload_of_other_outputs_keeps_what_it_got_used_to(
+    config: Path, tmp_path: Path, speech
+) -> None:
+    """The same speech, with a reload in it and without: the scores are the same to the last."""
+    adapt, path = "[decision]\nadapt = true\n", tmp_path / "events.jsonl"
+
+    def heard(text: str) -> list[dict[str, float]]:
+        config.write_text(adapt)
+        with Daemon(*JSONL, "--config", config) as daemon:
+            daemon.push(speech(4.0))
+            daemon.wait_for_event(kind="update")
+            config.write_text(text)
+            daemon.signal("SIGHUP")
+            assert "adapting" in daemon.log.wait_for("reloaded: ")
+            daemon.push(speech(4.0, 1))
+            daemon.end_of_input()
+            assert daemon.wait() == 0
+            daemon.output.all()
+            return [event["scores"] for event in daemon.events]
+
+    assert heard(f'{adapt}[jsonl]\nfile = "{path}"\n') == heard(adapt)
+    assert len(path.read_text().splitlines()) > 1
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

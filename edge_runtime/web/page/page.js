@@ -216,6 +216,7 @@
       ["test figure", Number.isFinite(figures.uar) ? testFigure(figures) : "the model tells none"],
       ["back end", about.backend],
       ["profile", about.profile],
+      ["adapts", about.adapts ? "to the voice that is heard" : ""],
       ["latency", last ? `${last.latency_ms.toFixed(1)} ms` : "–"],
       ["CPU", Number.isFinite(machine.cpu_share) ? `${(100 * machine.cpu_share).toFixed(1)} % of a core` : "–"],
       ["memory", Number.isFinite(machine.resident_bytes) ? `${(machine.resident_bytes / 1e6).toFixed(0)} MB` : "–"],
