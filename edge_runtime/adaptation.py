@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MEMORY_SECONDS = 600.0  # of speech, after which what was heard counts 1 / e
-# Of speech, at which half of the leaning is taken off: what little was heard may be one emotion.
+MEMORY_SECONDS = 600.0  # of emotional speech, after which what was heard counts 1 / e
+# At so much of it half of the leaning is taken off: what little was heard may be one emotion.
 HALF_STRENGTH_SECONDS = 10.0
 # Scores of an int8 model step by 1/256: what is 0 there may be nearly half a step.
 LEAST_PROBABILITY = 1e-3
 # Most of what is said in a home is neutral. A mean over that is no leaning: to take it off would
-# push away what is mostly right.
+# push away what is mostly right, and what sounds nearly neutral, as sadness does.
 RESTING = ("neutral", "calm")
 
 
@@ -24,7 +24,8 @@ class Adaptation:
     On a voice, a language or a room that a model does not know, its outputs are shifted by about
     the same for whatever is said. The mean of the logarithms of its own probabilities tells that
     shift without anybody saying what was right. Only the differences among the emotional classes
-    are taken off: how likely they are together, against the resting ones, stays the model's.
+    are taken off: how likely they are together, against the resting ones, stays the model's. And
+    only what the model takes for emotional is learnt from.
 
     Parameters
     ----------
@@ -38,8 +39,9 @@ class Adaptation:
 
         adapted = softmax(log p - strength * (mean - mean over the emotional classes of mean))
 
-    where ``mean`` is that of ``log p`` over the windows before, each weighing its seconds of
-    speech, and less by ``exp(-s / 600)`` for ``s`` seconds of speech since; ``strength`` is
+    where ``mean`` is that of ``log p`` over the windows before whose likeliest class is emotional,
+    each weighing its seconds, and less by ``exp(-s / 600)`` for ``s`` seconds of such windows
+    since; ``strength`` is
     ``w / (w + 10)`` with ``w`` the sum of these weights; and nothing is taken off resting classes.
     A classifier's outputs are adjusted to other priors by such an offset for each class, too [1]_;
     there the priors are estimated, and here it is the mean of the outputs themselves.
@@ -71,7 +73,7 @@ class Adaptation:
 
     @property
     def seconds(self) -> float:
-        """How much speech it remembers; what is long ago counts less."""
+        """How much emotional speech it remembers; what is long ago counts less."""
         return self._weight
 
     @property
@@ -123,7 +125,9 @@ class Adaptation:
         return np.asarray(powers / powers.sum(axis=-1, keepdims=True), dtype=np.float32)
 
     def learn(self, scores: NDArray[Any], seconds: float) -> None:
-        """Remember a window; see `push`."""
+        """Remember a window, see `push`; one that the model takes for resting is left out."""
+        if not self._emotional[int(np.argmax(scores))]:
+            return
         self._weight = self._weight * math.exp(-seconds / MEMORY_SECONDS) + seconds
         self._mean += seconds / self._weight * (_log(scores) - self._mean)
 
