@@ -29,7 +29,8 @@ def least_frame_length(sample_rate: int) -> int:
     Returns
     -------
     int
-        One and a half periods of 60 Hz, rounded up.
+        One and a half periods of 60 Hz, rounded up. (What has sharp edges may be missed at 60 Hz
+        itself in less than two.)
 
     Examples
     --------
