@@ -143,12 +143,13 @@ enrolment: $(VENV)/.stamp-dev  ## measure what enrolling a voice gains; trains w
 
 adaptation: $(VENV)/.stamp-dev  ## measure what getting used to a voice gains; trains what is missing; resumable; hours
 	@for seed in $$(seq $(SEED) $$(($(SEED) + $(SEEDS) - 1))); do \
-		$(VENV)/bin/ser-train evaluate edge --protocol cross-corpus --seed $$seed </dev/null; \
-	done
-	@$(VENV)/bin/ser-train evaluate edge --protocol ravdess-5fold --seed $(SEED) </dev/null
-	@for run in runs/cross-corpus/edge-seed*/test-* runs/ravdess-5fold/edge-seed$(SEED)/fold*; do \
-		[ -e $$run/model.int8.tflite ] || $(VENV)/bin/ser-convert $$run/model.keras --int8 --max-uar-drop 2; \
-		$(VENV)/bin/ser-bench adapt $$run; \
+		for protocol in cross-corpus ravdess-5fold; do \
+			$(VENV)/bin/ser-train evaluate edge --protocol $$protocol --seed $$seed </dev/null; \
+		done; \
+		for run in runs/cross-corpus/edge-seed$$seed/test-*/ runs/ravdess-5fold/edge-seed$$seed/fold*/; do \
+			[ -e $${run}model.int8.tflite ] || $(VENV)/bin/ser-convert $${run}model.keras --int8 --max-uar-drop 2; \
+			$(VENV)/bin/ser-bench adapt $$run; \
+		done; \
 	done
 	$(MAKE) tables
 

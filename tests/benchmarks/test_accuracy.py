@@ -284,7 +284,7 @@ def test_speakers_that_a_model_knows_are_left_out_and_named(
     assert "say nothing about unknown voices" in with_known["protocol"]
 
 
-@pytest.mark.parametrize("known", ["inherited_speakers", "unlabelled_speakers"])
+@pytest.mark.parametrize("known", ["inherited_speakers", "unlabelled_speakers", "other_speakers"])
 def test_what_a_model_began_from_or_heard_counts_as_known(
     folder: Path, tmp_path: Path, known: str
 ) -> None:
